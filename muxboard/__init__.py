@@ -1,0 +1,1 @@
+"""muxboard: a web board over tmux."""
