@@ -1,0 +1,5 @@
+"""``python -m muxboard``."""
+
+from muxboard.cli import main
+
+main()

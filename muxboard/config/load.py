@@ -1,0 +1,271 @@
+"""Find, read and check the file. Everything that is wrong is reported at once, one line each."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import stat
+import tomllib
+import typing
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from muxboard.config.schema import Config, Host, Loaded
+from muxboard.config.values import Bind, Secret, decode_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIN_TOKEN_CHARS = 16
+MAX_FILE_BYTES = 1 << 20
+SOCKET_SEGMENT = re.compile(r"[A-Za-z0-9._@%+=,-]{1,255}")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. ``lines`` say why, each naming file, key path and reason."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def find(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file to read: ``-c``, ``$MUXBOARD_CONFIG``, ``./muxboard.toml``, the user's folder, /etc."""
+    if explicit or environ.get("MUXBOARD_CONFIG"):
+        return Path(explicit or environ["MUXBOARD_CONFIG"])
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")  # noqa: PTH118
+    for path in (
+        Path("muxboard.toml"),
+        Path(home) / "muxboard" / "muxboard.toml",
+        Path("/etc/muxboard/muxboard.toml"),
+    ):
+        if path.is_file():
+            return path
+    return None
+
+
+def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None = None) -> Loaded:
+    """Return the checked configuration.
+
+    Args:
+        explicit: The file named with ``-c``.
+        environ: ``MUXBOARD_*`` override the file.
+        bind: Overrides both (``--bind``).
+
+    Raises:
+        ConfigError: With every error of the file at once.
+    """
+    path = find(explicit, environ)
+    errors: list[tuple[str, str]] = []
+    data: dict[str, Any] = {}
+    if path is not None:
+        data = _read(path)
+    _override(data, environ, bind)
+    config = decode(Config, data, "", errors)
+    if not errors:
+        _check(config, errors)
+    token = None if errors else _token(config, environ, errors)
+    if errors:
+        name = str(path) if path else "configuration"
+        raise ConfigError([f"{name}: {where}: {why}" for where, why in errors])
+    return Loaded(
+        config=config,
+        source=str(path or ""),
+        token=token,
+        log_level=environ.get("MUXBOARD_LOG_LEVEL", "INFO").upper(),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES + 1)
+        if len(text) > MAX_FILE_BYTES:
+            raise ConfigError([f"{path}: is larger than 1 MiB"])
+        return tomllib.loads(text.decode())
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8: byte {error.start}"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: is not TOML: {error}"]) from error
+
+
+def _override(data: dict[str, Any], environ: Mapping[str, str], bind: str | None) -> None:
+    for table, key, value in (
+        ("server", "bind", bind or environ.get("MUXBOARD_BIND")),
+        ("registry", "url", environ.get("MUXBOARD_REGISTRY_URL")),
+    ):
+        if value and isinstance(data.setdefault(table, {}), dict):
+            data[table][key] = value
+
+
+def decode(kind: Any, value: Any, path: str, errors: list[tuple[str, str]]) -> Any:
+    """Convert a value to a type, adding ``(path, reason)`` for everything wrong inside it."""
+    bare, must = _bare(kind)
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return _decode_struct(bare, value, path, errors)
+    if typing.get_origin(bare) is list and isinstance(value, list):
+        (item,) = typing.get_args(bare)
+        return [decode(item, each, f"{path}[{index}]", errors) for index, each in enumerate(value)]
+    try:
+        return msgspec.convert(value, kind, dec_hook=decode_value)
+    except (msgspec.ValidationError, ValueError) as error:
+        errors.append((path, f"must {must or _must(bare, str(error))}"))
+        return None
+
+
+def _decode_struct(
+    kind: type[msgspec.Struct], value: Any, path: str, errors: list[tuple[str, str]]
+) -> msgspec.Struct | None:
+    if not isinstance(value, dict):
+        errors.append((path, "must be a table"))
+        return None
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    before = len(errors)
+    for key in value.keys() - fields.keys():
+        close = difflib.get_close_matches(key, fields, n=1)
+        errors.append((_join(path, key), f"unknown key{f'; did you mean {close[0]}?' if close else ''}"))
+    found = {
+        name: decode(field.type, value[name], _join(path, name), errors)
+        for name, field in fields.items()
+        if name in value
+    }
+    errors.extend(
+        (_join(path, name), "is required")
+        for name, field in fields.items()
+        if field.required and name not in value
+    )
+    return kind(**found) if len(errors) == before else None
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _bare(kind: Any) -> tuple[Any, str]:
+    """Strip ``Annotated``; return the type and what its values must be, where the schema says."""
+    must = ""
+    while typing.get_origin(kind) is typing.Annotated:
+        kind, *metas = typing.get_args(kind)
+        for meta in metas:
+            must = must or (meta.extra or {}).get("must", "")
+    return kind, must
+
+
+def _must(kind: Any, message: str) -> str:
+    words = {str: "be a string", int: "be a whole number", bool: "be true or false"}
+    if "length" in message:
+        return "be shorter" if "<=" in message else "not be empty"
+    if typing.get_origin(kind) is list:
+        return "be a list"
+    return getattr(kind, "must", None) or words.get(kind, "be valid")
+
+
+def _check(config: Config, errors: list[tuple[str, str]]) -> None:
+    """What no single field can say."""
+    server = config.server
+    if not server.bind.loopback and config.auth.gate is None:
+        errors.append(
+            ("auth.gate", f'must be named when server.bind ({server.bind}) is not loopback: gate = "token"')
+        )
+    if server.metrics_bind:
+        try:
+            Bind.parse(server.metrics_bind)
+        except ValueError as error:
+            errors.append(("server.metrics_bind", f"must {error}"))
+    for index, cidr in enumerate(server.trusted_proxies):
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError:
+            errors.append((f"server.trusted_proxies[{index}]", 'must be a CIDR such as "10.0.0.0/8"'))
+    for name in ("allowed_origins", "frame_ancestors"):
+        for index, origin in enumerate(getattr(server, name)):
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+", origin):
+                errors.append((f"server.{name}[{index}]", 'must be an origin such as "https://ops.example.com"'))
+    for name in ("interval", "watched_interval", "connect_timeout", "command_timeout"):
+        if not 0.1 <= getattr(config.inventory, name) <= 86400:  # noqa: PLR2004  shorter would be a busy loop
+            errors.append((f"inventory.{name}", 'must be "100ms" to "1d"'))
+    if config.limits.output_queue < 512 << 10:
+        errors.append(("limits.output_queue", 'must be at least "512KiB": one window of output'))
+    for index, grant in enumerate(config.grants):
+        if not grant.principals and not grant.groups:
+            errors.append((f"grants[{index}]", "needs principals or groups"))
+    _check_hosts(config.hosts, errors)
+
+
+def _check_hosts(hosts: list[Host], errors: list[tuple[str, str]]) -> None:
+    seen: dict[str, int] = {}
+    for index, host in enumerate(hosts):
+        where = f"hosts[{index}]"
+        if (first := seen.setdefault(host.key, index)) != index:
+            errors.append((f"{where}.key", f"{host.key} is taken by hosts[{first}]"))
+        if not host.local:
+            errors.append((f"{where}.local", "must be true: this version manages this machine only"))
+        if host.tmux_socket and host.tmux_socket_file:
+            errors.append((f"{where}.tmux_socket_file", "cannot be given together with tmux_socket"))
+        if host.tmux_socket and not valid_socket_path(host.tmux_socket):
+            errors.append((f"{where}.tmux_socket", "must be an absolute path of plain names"))
+        if host.tmux_socket_file and not host.tmux_socket_file.startswith("/"):
+            errors.append((f"{where}.tmux_socket_file", "must be an absolute path"))
+        for name in ("tmux_users", "session_order"):
+            values = getattr(host, name)
+            if len(set(values)) != len(values):
+                errors.append((f"{where}.{name}", "holds a name twice"))
+
+
+def valid_socket_path(path: str) -> bool:
+    """Whether a tmux socket path is absolute, of plain names, and can be a socket's address at all."""
+    parts = PurePosixPath(path).parts
+    return (
+        path.startswith("/")
+        and not path.startswith("//")
+        and path == "/" + "/".join(parts[1:])
+        and len(path.encode()) <= 107  # noqa: PLR2004  sun_path holds 108 bytes with its NUL
+        and len(parts) > 1
+        and all(SOCKET_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts[1:])
+    )
+
+
+def _token(config: Config, environ: Mapping[str, str], errors: list[tuple[str, str]]) -> Secret | None:
+    token = config.auth.token
+    if token.token_env and token.token_file:
+        errors.append(("auth.token", "token_env and token_file cannot both be given"))
+        return None
+    if environ.get("MUXBOARD_TOKEN"):
+        where, text = "MUXBOARD_TOKEN", environ["MUXBOARD_TOKEN"]
+    elif token.token_env:
+        where, text = "auth.token.token_env", environ.get(token.token_env, "")
+        if not text:
+            errors.append((where, f"the environment variable {token.token_env} is not set"))
+            return None
+    elif token.token_file:
+        where = "auth.token.token_file"
+        try:
+            text = read_secret_file(token.token_file)
+        except ValueError as error:
+            errors.append((where, str(error)))
+            return None
+    else:
+        return None
+    if len(text) < MIN_TOKEN_CHARS:
+        errors.append((where, f"must hold at least {MIN_TOKEN_CHARS} characters"))
+    return Secret(text)
+
+
+def read_secret_file(path: str) -> str:
+    """Return a secret file's content without the final newline. ``ValueError`` says why it cannot be used."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & stat.S_IRWXO:
+                raise ValueError(f"{path} can be read by others: chmod o= {path}")
+            return file.read(MAX_FILE_BYTES).rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8") from error

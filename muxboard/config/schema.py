@@ -1,0 +1,232 @@
+"""The configuration's structs. Meaning, unit, default and reason of every field stand here and only
+here: the example, the JSON Schema and the reference page are printed from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from muxboard.config.values import Bind, Duration, Rate, Secret, Size
+
+HOST_KEY = r"[A-Za-z0-9_-]{1,64}"
+USER_NAME = r"[a-z_][a-z0-9_-]{0,31}\$?"  # what useradd takes; a leading dash would be an option
+
+
+def _doc(text: str) -> Meta:
+    return Meta(description=text)
+
+
+def _lasting(text: str) -> Duration:
+    default: Duration = field(default_factory=lambda: Duration.parse(text))
+    return default
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """[server]: where it listens and what it answers to."""
+
+    bind: Annotated[Bind, _doc('Listening address, or "unix:/run/muxboard/http.sock".')] = field(
+        default_factory=lambda: Bind("127.0.0.1", 8765)
+    )
+    base_path: Annotated[
+        str,
+        Meta(
+            pattern=r"^/([A-Za-z0-9._~-]+/)*$",
+            description='Every page, asset, API path and socket lives below it, e.g. "/console/".',
+            extra={"must": 'begin and end with "/"'},
+        ),
+    ] = "/"
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*)?)?$",
+            description="The URL that people use. Links are made from it and its origin is allowed.",
+            extra={"must": 'be a URL such as "https://ops.example.com/console/"'},
+        ),
+    ] = ""
+    allowed_origins: Annotated[list[str], _doc("Exact origins besides the service's own.")] = field(
+        default_factory=list
+    )
+    allowed_hosts: Annotated[
+        list[str], _doc("Host header values besides loopback names and public_url's.")
+    ] = field(default_factory=list)
+    trusted_proxies: Annotated[
+        list[str], _doc("CIDRs whose X-Forwarded-For, -Proto and -Host are believed.")
+    ] = field(default_factory=list)
+    frame_ancestors: Annotated[list[str], _doc("Origins that may embed the pages; empty = none.")] = field(
+        default_factory=list
+    )
+    drain: Annotated[Duration, _doc("How long a stop waits for terminals to be told and closed.")] = _lasting("20s")
+    metrics_bind: Annotated[
+        str,
+        _doc(
+            "Address of a second listener for /metrics, /healthz and /readyz; "
+            "empty = health on the main one, metrics off."
+        ),
+    ] = ""
+
+
+class Token(Struct, frozen=True, forbid_unknown_fields=True):
+    """[auth.token]: one shared token. Without one a fresh token is made at each start."""
+
+    token_env: Annotated[str, _doc("Name of the environment variable that holds the token.")] = ""
+    token_file: Annotated[str, _doc("File that holds the token; refused if others can read it.")] = ""
+    name: Annotated[
+        str, Meta(min_length=1, max_length=64, description="The principal's name in lists and audit lines.")
+    ] = "operator"
+    session: Annotated[Duration, _doc("How long a login in a browser lasts.")] = _lasting("12h")
+
+
+class Auth(Struct, frozen=True, forbid_unknown_fields=True):
+    """[auth]: how a request becomes a principal."""
+
+    gate: Annotated[
+        Literal["token"] | None,
+        Meta(
+            description="Which gate; a bind beyond loopback needs it named here.",
+            extra={"must": 'be "token", the only gate of this version'},
+        ),
+    ] = None
+    token: Token = field(default_factory=Token)
+
+
+Role = Literal["viewer", "operator", "admin"]
+
+
+class Grant(Struct, frozen=True, forbid_unknown_fields=True):
+    """[[grants]]: who may do what where. Nothing matches = denied. Without any grant the token's
+    principal is admin everywhere."""
+
+    role: Annotated[
+        Role,
+        Meta(
+            description="viewer: list, preview, view; operator: also create, rename, kill, control; "
+            "admin: also everyone's terminals.",
+            extra={"must": "be viewer, operator or admin"},
+        ),
+    ]
+    principals: Annotated[list[str], _doc("Glob patterns of principal names.")] = field(default_factory=list)
+    groups: Annotated[list[str], _doc("Group names.")] = field(default_factory=list)
+    hosts: Annotated[list[str], _doc("Glob patterns of host keys.")] = field(default_factory=lambda: ["*"])
+    users: Annotated[list[str], _doc("Glob patterns of tmux users.")] = field(default_factory=lambda: ["*"])
+    create_users: Annotated[
+        list[str] | None, _doc("Tmux users to create sessions as; default: same as users; [] = none.")
+    ] = None
+
+
+_Count = Annotated[int, Meta(ge=1, le=100_000, extra={"must": "be 1 to 100000"})]
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """[limits]: how many, how long, how much."""
+
+    attaches_per_principal: Annotated[_Count, _doc("Terminals open at once for one principal.")] = 5
+    attaches_global: Annotated[_Count, _doc("Terminals open at once in all.")] = 30
+    lifetime: Annotated[Duration, _doc("Longest life of one terminal.")] = _lasting("6h")
+    idle: Annotated[Duration, _doc('Close a terminal without input for so long; "" = never.')] = _lasting("")
+    resume: Annotated[
+        Duration, _doc("How long a terminal without a connection waits for its client.")
+    ] = _lasting("90s")
+    output_queue: Annotated[Size, _doc("Hard ceiling of bytes held for one client, each way.")] = field(default_factory=lambda: Size(4 << 20))
+    login_failures: Annotated[Rate, _doc("Failed logins per client address.")] = field(default_factory=lambda: Rate(20, 60))
+    requests: Annotated[
+        Rate, _doc("Per principal, for calls that change something or ask a host.")
+    ] = field(default_factory=lambda: Rate(600, 60))
+
+
+class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
+    """[inventory]: how often the hosts are asked."""
+
+    interval: Annotated[Duration, _doc("Full sweep of every host.")] = _lasting("60s")
+    watched_interval: Annotated[
+        Duration, _doc("The same while somebody looks at a dashboard.")
+    ] = _lasting("2s")
+    connect_timeout: Annotated[Duration, _doc("Longest time for a login on a host.")] = _lasting("8s")
+    command_timeout: Annotated[Duration, _doc("Longest time for one command on a host.")] = _lasting("10s")
+
+
+_Port = Annotated[int, Meta(ge=1, le=65535, extra={"must": "be 1 to 65535"})]
+
+
+class Host(Struct, frozen=True, forbid_unknown_fields=True):
+    """[[hosts]]: a machine whose tmux servers are shown."""
+
+    key: Annotated[
+        str,
+        Meta(
+            pattern=f"^{HOST_KEY}$",
+            description="Unique; stands in URLs, grants, audit lines and metrics.",
+            extra={"must": "be 1 to 64 letters, digits, _ or -"},
+        ),
+    ]
+    label: Annotated[str, Meta(max_length=128, description="Shown beside the key.")] = ""
+    hostname: Annotated[str, Meta(max_length=253, description="Address; not used for a local host.")] = ""
+    port: Annotated[_Port, _doc("TCP port of sshd.")] = 22
+    local: Annotated[bool, _doc("true: no ssh; tmux runs on this machine.")] = False
+    tmux_users: Annotated[
+        list[
+            Annotated[
+                str, Meta(pattern=f"^{USER_NAME}$", extra={"must": "be the name of a Unix user, such as deploy"})
+            ]
+        ],
+        _doc("Unix users whose tmux servers are managed; empty = the login user's own."),
+    ] = field(default_factory=list)
+    tmux_socket: Annotated[str, _doc("Absolute path of the tmux server's socket (tmux -S).")] = ""
+    tmux_socket_file: Annotated[
+        str, _doc("File on the host whose first line is that path; read by the login user.")
+    ] = ""
+    session_order: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=128, extra={"must": "be 1 to 128 characters"})]],
+        _doc("Names or prefixes that sort first, in this order."),
+    ] = field(default_factory=list)
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True):
+    """[audit]: one JSON line for everything that matters."""
+
+    path: Annotated[str, _doc("File; empty = the service log.")] = ""
+    on_failure: Annotated[
+        Literal["refuse", "continue"],
+        Meta(
+            description="When a line cannot be written: refuse new terminals, or continue.",
+            extra={"must": "be refuse or continue"},
+        ),
+    ] = "refuse"
+
+
+class Registry(Struct, frozen=True, forbid_unknown_fields=True):
+    """[registry]: where counts and leases live."""
+
+    url: Annotated[
+        Literal["memory://"],
+        Meta(
+            description="In this process.",
+            extra={"must": 'be "memory://", the only registry of this version'},
+        ),
+    ] = "memory://"
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    server: Server = field(default_factory=Server)
+    auth: Auth = field(default_factory=Auth)
+    grants: list[Grant] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    inventory: Inventory = field(default_factory=Inventory)
+    hosts: list[Host] = field(default_factory=lambda: [Host(key="local", label="this machine", local=True)])
+    audit: Audit = field(default_factory=Audit)
+    registry: Registry = field(default_factory=Registry)
+
+
+class Loaded(Struct, frozen=True):
+    """A checked configuration with what came from outside the file.
+
+    ``token`` is None when a fresh one is to be made. ``source`` is the file, or "" for the
+    embedded default.
+    """
+
+    config: Config
+    source: str
+    token: Secret | None
+    log_level: str
