@@ -1,0 +1,68 @@
+# Everything that the project needs is set up by the targets themselves, and only when it is out of date: a target
+# depends on the stamp of what it needs, and a stamp on the files that it was made from. The steps are in tools/.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+# The caller's own Python set-up does not reach into .venv.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+python := .venv/bin/python
+page := muxboard/web/static/index.html
+# Folders count too: taking a file away changes its folder's time.
+page_sources := $(shell find frontend/* -name node_modules -prune -o -print 2>/dev/null)
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+.PHONY: run
+run: .venv/run.stamp $(page) ## Start the service on this machine's tmux; ARGS="--bind 127.0.0.1:9000" passes options
+	@tools/need --warn tmux:tmux
+	@exec $(python) -m muxboard serve $(ARGS)
+
+.PHONY: test
+test: ready $(if $(T),,lint) ## Lint and run all tests; T="tests/web -k login" runs those tests only
+	@exec $(python) -m pytest $(T)
+
+.PHONY: lint
+lint: .venv/dev.stamp frontend/node_modules/.stamp ## Check style and types of Python and TypeScript
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy
+	tools/npm run --silent check
+
+.PHONY: bench
+bench: .venv/dev.stamp $(page) ## Measure beside other programs and write bench/results.md; takes minutes
+	@tools/need tmux:tmux
+	@exec $(python) -m bench $(ARGS)
+
+.PHONY: wheel
+wheel: .venv/dev.stamp $(page) ## Build dist/*.whl, with the page in it
+	$(python) -m hatchling build -t wheel
+
+.PHONY: lock
+lock: ## Resolve the Python locks anew
+	tools/lock
+
+.PHONY: ready
+ready: .venv/dev.stamp $(page)
+	@tools/need chromium:chromium git:git sudo:sudo tmux:tmux
+
+.venv/run.stamp: requirements.lock tools/venv
+	tools/venv requirements.lock
+	@touch $@
+
+# What the tests need includes what the service needs.
+.venv/dev.stamp: requirements-dev.lock requirements.lock tools/venv
+	tools/venv requirements-dev.lock
+	@touch .venv/run.stamp $@
+
+frontend/node_modules/.stamp: frontend/package-lock.json
+	tools/npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+$(page): frontend/node_modules/.stamp $(page_sources)
+	tools/npm run --silent build
+	@touch $@
