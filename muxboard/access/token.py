@@ -1,0 +1,83 @@
+"""The token gate: one shared token, as a bearer or exchanged for a signed session cookie."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from tornado.web import create_signed_value, decode_signed_value
+
+from muxboard.access.principal import Principal
+
+if TYPE_CHECKING:
+    from muxboard.config.values import Secret
+    from muxboard.registry.memory import MemoryRegistry
+
+GATE = "token"
+MAX_TOKEN_CHARS = 4096
+_COOKIE = "muxboard session"  # bound into the signature
+
+
+class _Login(msgspec.Struct, frozen=True):
+    """What the cookie says: an id to revoke it by, and when it ends (Unix seconds)."""
+
+    id: str
+    exp: float
+
+
+class TokenGate:
+    """Lets in whoever shows the token.
+
+    The cookie is signed with a key made from the token: a new token ends every login, and a restart
+    with the same token ends none. Its contents are checked before anything in it is believed.
+    """
+
+    def __init__(self, token: Secret, name: str, session_s: float, registry: MemoryRegistry) -> None:
+        self._token = token.reveal().encode()
+        self._key = hashlib.sha256(b"muxboard session cookie\0" + self._token).digest()
+        self._name = name
+        self._session_s = session_s
+        self._registry = registry
+
+    def _matches(self, token: str) -> bool:
+        given = token[:MAX_TOKEN_CHARS].encode(errors="surrogatepass")
+        return hmac.compare_digest(hashlib.sha256(given).digest(), hashlib.sha256(self._token).digest())
+
+    def bearer(self, token: str) -> Principal | None:
+        """Return the principal of an ``Authorization: Bearer`` token, or None."""
+        if not self._matches(token):
+            return None
+        return Principal(name=self._name, gate=GATE, ambient=False)
+
+    def login(self, token: str) -> tuple[str, Principal] | None:
+        """Exchange the token for a cookie's value, or return None."""
+        if not self._matches(token):
+            return None
+        login = _Login(id=secrets.token_urlsafe(16), exp=time.time() + self._session_s)
+        value = create_signed_value(self._key, _COOKIE, msgspec.json.encode(login).decode())
+        return value.decode(), self._principal(login)
+
+    async def cookie(self, value: str) -> Principal | None:
+        """Return the principal of a cookie that we signed, that has not ended and was not revoked."""
+        text = decode_signed_value(self._key, _COOKIE, value, max_age_days=self._session_s / 86400)
+        if text is None:
+            return None
+        try:
+            login = msgspec.json.decode(text, type=_Login)
+        except msgspec.DecodeError:
+            return None
+        if login.exp <= time.time() or await self._registry.used(f"login:{login.id}"):
+            return None
+        return self._principal(login)
+
+    async def logout(self, principal: Principal) -> None:
+        """Revoke the login that a principal came with."""
+        if principal.login:
+            await self._registry.use(f"login:{principal.login}", principal.expires_at or 0.0)
+
+    def _principal(self, login: _Login) -> Principal:
+        return Principal(name=self._name, gate=GATE, login=login.id, expires_at=login.exp)

@@ -1,0 +1,99 @@
+"""Asks every host again and again: each ``interval``, oftener while somebody looks."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tornado.ioloop import PeriodicCallback
+
+from muxboard.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muxboard.config.schema import Inventory
+    from muxboard.hosts.managed import ManagedHost
+    from muxboard.hosts.model import HostReport
+
+log = logging.getLogger("muxboard.sweep")
+
+
+class Sweeper:
+    """Keeps every host's report fresh and tells observers of each new one.
+
+    An observer is called with the report and whether its facts changed. It must not wait.
+    """
+
+    def __init__(self, hosts: dict[str, ManagedHost], inventory: Inventory) -> None:
+        self.hosts = hosts
+        self.generation = 0
+        self._tasks = Tasks("sweeper")
+        self._observers: set[Callable[[HostReport, bool], None]] = set()
+        self._told: dict[str, HostReport] = {}
+        self._watchers = 0
+        self._slow = PeriodicCallback(self.sweep_all, float(inventory.interval) * 1000)
+        self._fast = PeriodicCallback(self.sweep_all, float(inventory.watched_interval) * 1000)
+
+    def start(self) -> None:
+        """Begin with a sweep at once."""
+        self.sweep_all()
+        self._slow.start()
+
+    async def close(self) -> None:
+        """Stop asking and wait for what runs. Idempotent."""
+        self._slow.stop()
+        self._fast.stop()
+        await self._tasks.close()
+        for host in self.hosts.values():
+            await host.close()
+
+    def observe(self, observer: Callable[[HostReport, bool], None]) -> None:
+        self._observers.add(observer)
+
+    def forget(self, observer: Callable[[HostReport, bool], None]) -> None:
+        self._observers.discard(observer)
+
+    def watch(self) -> None:
+        """Somebody began to look: ask oftener, and at once."""
+        self._watchers += 1
+        if self._watchers == 1:
+            self._fast.start()
+            self.sweep_all()
+
+    def unwatch(self) -> None:
+        """Somebody stopped looking."""
+        self._watchers -= 1
+        if self._watchers == 0:
+            self._fast.stop()
+
+    def sweep_all(self) -> None:
+        """Ask every host that is not being asked already; does not wait."""
+        for host in self.hosts.values():
+            self.sweep_soon(host)
+
+    def sweep_soon(self, host: ManagedHost) -> None:
+        """Ask one host unless it is being asked already; does not wait."""
+        self._tasks.start(self._one(host), f"sweep of {host.config.key}")
+
+    async def _one(self, host: ManagedHost) -> None:
+        await host.sweep()
+        self._tell(host)
+
+    async def refresh(self, host: ManagedHost) -> None:
+        """Return when a sweep that began after this call is known to all observers."""
+        await host.sweep_after_change()
+        self._tell(host)
+
+    def _tell(self, host: ManagedHost) -> None:
+        before, report = self._told.get(host.config.key), host.report
+        if report is before:
+            return  # somebody who joined the same sweep has told it
+        self._told[host.config.key] = report
+        changed = before is None or not report.same_facts(before)
+        if changed:
+            self.generation += 1
+            if before is None or report.state != before.state:
+                log.info("host %s: %s", report.key, report.state)
+        for observer in tuple(self._observers):
+            observer(report, changed)

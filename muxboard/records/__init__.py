@@ -1,0 +1,1 @@
+"""What is written down: ``audit`` lines, ``metrics``, the service ``log``."""

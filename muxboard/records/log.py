@@ -1,0 +1,52 @@
+"""The service log: plain lines on a terminal, JSON lines anywhere else."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+import time
+
+import msgspec
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; control characters come out escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "ts": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request := request_id.get():
+            line["request_id"] = request
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+class Plain(logging.Formatter):
+    """For people: time, level, text; control characters are escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        clean = "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        return f"{at} {record.levelname.lower():7} {record.name.removeprefix('muxboard.')}: {clean}"
+
+
+def configure(level: str) -> None:
+    """Send every record to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Plain() if sys.stderr.isatty() else JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)
+    logging.getLogger("tornado.access").setLevel(logging.WARNING)  # we write our own lines
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
