@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { HIDDEN_MS, InventoryEvents, type LiveState, SILENCE_MS, type Source } from "./events.ts";
+
+class FakeSource implements Source {
+  heard = new Map<string, (event: MessageEvent<string>) => void>();
+  closed = false;
+  addEventListener(type: string, heard: (event: MessageEvent<string>) => void): void {
+    this.heard.set(type, heard);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  fire(type: string, data: unknown): void {
+    this.heard.get(type)?.({ data: typeof data === "string" ? data : JSON.stringify(data) } as MessageEvent<string>);
+  }
+}
+
+let sources: FakeSource[];
+let states: LiveState[];
+let failures: number;
+let events: InventoryEvents;
+const last = (): FakeSource => sources.at(-1) as FakeSource;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sources = [];
+  states = [];
+  failures = 0;
+  events = new InventoryEvents({
+    open: () => {
+      sources.push(new FakeSource());
+      return last();
+    },
+    inventory: () => {},
+    checked: () => {},
+    state: (state) => states.push(state),
+    failed: () => {
+      failures += 1;
+    },
+    random: () => 1,
+  });
+});
+afterEach(() => {
+  events.dispose();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+test("the first event makes it live", () => {
+  last().fire("inventory", { generation: 1, hosts: [] });
+  expect(states).toEqual(["live"]);
+});
+
+test("silence longer than the watchdog reconnects", () => {
+  last().fire("checked", { hosts: {} });
+  vi.advanceTimersByTime(SILENCE_MS - 1);
+  expect(events.state).toBe("live");
+  vi.advanceTimersByTime(1);
+  expect(events.state).toBe("reconnecting");
+  expect(sources[0]?.closed).toBe(true);
+  vi.advanceTimersByTime(500);
+  expect(sources.length).toBe(2);
+});
+
+test("each failure asks why and waits longer", () => {
+  last().fire("error", "");
+  vi.advanceTimersByTime(500);
+  last().fire("error", "");
+  vi.advanceTimersByTime(999);
+  expect(sources.length).toBe(2);
+  vi.advanceTimersByTime(1);
+  expect(sources.length).toBe(3);
+  expect(failures).toBe(2);
+});
+
+test("a hidden tab pauses after a while and resumes when seen", () => {
+  last().fire("inventory", { generation: 1, hosts: [] });
+  events.visible(false);
+  vi.advanceTimersByTime(HIDDEN_MS);
+  expect(events.state).toBe("paused");
+  expect(last().closed).toBe(true);
+  events.visible(true);
+  expect(sources.length).toBe(2);
+});
+
+test("a broken event harms nothing", () => {
+  last().fire("inventory", "{");
+  expect(events.state).toBe("connecting");
+});

@@ -1,0 +1,40 @@
+import { asApiError } from "./problem.ts";
+import { apiUrl, request, requestJson } from "./request.ts";
+import type { Target } from "./sessions.ts";
+import type { TerminalCreated, TerminalMode, TerminalView } from "./types.gen.ts";
+
+export const SUBPROTOCOL = "muxboard.terminal.v1";
+
+export interface Size {
+  cols: number;
+  rows: number;
+}
+
+export function createTerminal(target: Target, mode: TerminalMode, size: Size): Promise<TerminalCreated> {
+  return requestJson<TerminalCreated>("terminals", { method: "POST", body: { ...target, mode, ...size } });
+}
+
+/** `leaving`: the page is going away; the request must outlive it, and nobody reads the answer. */
+export async function endTerminal(id: string, leaving = false): Promise<void> {
+  await request(`terminals/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: leaving });
+}
+
+export type Presence = "present" | "gone" | "unauthenticated" | "unreachable";
+
+/** A refused WebSocket upgrade tells the page nothing, so a plain request asks what is the matter. */
+export async function probeTerminal(id: string): Promise<Presence> {
+  try {
+    const answer = await requestJson<TerminalView[] | { terminals: TerminalView[] }>("terminals");
+    const own = Array.isArray(answer) ? answer : answer.terminals;
+    return own.some((terminal) => terminal.id === id) ? "present" : "gone";
+  } catch (error) {
+    return asApiError(error).status === 401 ? "unauthenticated" : "unreachable";
+  }
+}
+
+export function socketUrl(id: string, offset: number): URL {
+  const url = apiUrl(`terminals/${encodeURIComponent(id)}/socket`);
+  url.searchParams.set("offset", String(offset));
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
+}

@@ -1,0 +1,27 @@
+import { count } from "./words.ts";
+
+/** Age of a Unix time in a few words; `now` and `at` in seconds. Clock skew never shows as a negative age. */
+export function ago(at: number, now: number): string {
+  const s = Math.max(0, Math.floor(now - at));
+  if (s < 1) return "now";
+  if (s < 60) return `${s} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  if (s < 86_400) return `${Math.floor(s / 3600)} h ago`;
+  return `${count(Math.floor(s / 86_400), "day")} ago`;
+}
+
+export function exact(at: number): string {
+  return new Date(at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** `14:02` today, `3 Mar 14:02` before. */
+export function clock(at: number, now: number): string {
+  const then = new Date(at * 1000);
+  const time = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  if (then.toDateString() === new Date(now * 1000).toDateString()) return time;
+  return `${then.toLocaleDateString(undefined, { day: "numeric", month: "short" })} ${time}`;
+}
+
+export function now(): number {
+  return Date.now() / 1000;
+}

@@ -1,0 +1,29 @@
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** A span in words: `45 seconds`, `3 minutes`, `2 hours`. */
+export function span(seconds: number): string {
+  const s = Math.max(1, Math.round(seconds));
+  if (s < 90) return count(s, "second");
+  if (s < 5400) return count(Math.round(s / 60), "minute");
+  return count(Math.round(s / 3600), "hour");
+}
+
+/** Home folders as people write them; anything else unchanged. */
+export function tilde(path: string, user: string): string {
+  for (const home of [`/home/${user}`, user === "root" ? "/root" : ""]) {
+    if (home && (path === home || path.startsWith(`${home}/`))) return `~${path.slice(home.length)}`;
+  }
+  return path;
+}
+
+/**
+ * A hostile name as one visible line: control and bidi-override characters become visible stand-ins, so
+ * that a session's name cannot rearrange or hide the words around it.
+ */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) =>
+    c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : c === "\u007f" ? "\u2421" : "\ufffd",
+  );
+}

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { Presence } from "../api/terminals.ts";
+import { CONNECT_MS, Connection, type Loss, type Socket, TICK_MS } from "./connection.ts";
+import { Link } from "./link.ts";
+
+class FakeSocket implements Socket {
+  binaryType = "";
+  bufferedAmount = 0;
+  closed = false;
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor(readonly offset: number) {}
+  send(): void {}
+  close(): void {
+    this.closed = true;
+  }
+  hello(offset = 0): void {
+    this.onopen?.();
+    const hello = { type: "hello", id: "t", mode: "control", offset, input_offset: 0, window: 1024, cols: 80, rows: 24 };
+    this.onmessage?.({ data: JSON.stringify(hello) });
+  }
+  output(text: string): void {
+    this.onmessage?.({ data: new TextEncoder().encode(text).buffer });
+  }
+}
+
+let sockets: FakeSocket[];
+let lost: Loss[];
+let presence: Presence;
+let probes: number;
+let clock: number;
+let link: Link;
+let connection: Connection;
+const last = (): FakeSocket => sockets.at(-1) as FakeSocket;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  sockets = [];
+  lost = [];
+  presence = "present";
+  probes = 0;
+  clock = 0;
+  const quiet = (): void => {};
+  link = new Link("t", "control", {
+    hello: quiet,
+    output: (_, parsed) => parsed(),
+    reset: quiet,
+    notice: quiet,
+    exit: quiet,
+    changed: quiet,
+  });
+  connection = new Connection(link, {
+    open: (offset) => {
+      sockets.push(new FakeSocket(offset));
+      return last();
+    },
+    probe: async () => {
+      probes += 1;
+      return presence;
+    },
+    lost: (why) => lost.push(why),
+    now: () => clock,
+    random: () => 1,
+  });
+});
+afterEach(() => {
+  connection.dispose();
+  link.dispose();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+test("a cut connection is reopened at the next byte, without asking first", () => {
+  last().hello();
+  last().output("abc");
+  last().onclose?.({ code: 1006 });
+  expect(link.connected).toBe(false);
+  vi.advanceTimersByTime(300);
+  expect(sockets.length).toBe(2);
+  expect(last().offset).toBe(3);
+  expect(probes).toBe(0);
+});
+
+test("a refused upgrade asks what is the matter, then tries again", async () => {
+  last().onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(300);
+  expect(probes).toBe(1);
+  expect(sockets.length).toBe(2);
+});
+
+test("a terminal that is gone is the owner's business", async () => {
+  presence = "gone";
+  last().onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(lost).toEqual(["gone"]);
+  expect(sockets.length).toBe(1);
+});
+
+test("close codes become reasons", () => {
+  last().hello();
+  last().onclose?.({ code: 4401 });
+  expect(lost).toEqual(["unauthenticated"]);
+});
+
+test("a socket that never opens is given up after the watchdog", async () => {
+  await vi.advanceTimersByTimeAsync(CONNECT_MS);
+  expect(sockets[0]?.closed).toBe(true);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(sockets.length).toBe(2);
+});
+
+test("coming online does not wait for the timer", () => {
+  last().hello();
+  last().onclose?.({ code: 1006 });
+  connection.wake();
+  expect(sockets.length).toBe(2);
+});
+
+test("a jump of the clock reopens a socket that may be dead", () => {
+  last().hello();
+  clock += 60_000;
+  vi.advanceTimersByTime(TICK_MS);
+  expect(sockets[0]?.closed).toBe(true);
+  expect(sockets.length).toBe(2);
+});
+
+test("after exit nothing is opened again", () => {
+  last().hello();
+  last().onmessage?.({ data: JSON.stringify({ type: "exit", reason: "exited", code: 0, message: "" }) });
+  last().onclose?.({ code: 1000 });
+  vi.advanceTimersByTime(60_000);
+  expect(sockets.length).toBe(1);
+  expect(lost).toEqual([]);
+});

@@ -1,0 +1,156 @@
+import type { Presence } from "../api/terminals.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { Disposable, Timer } from "../lib/disposable.ts";
+import type { Link, Wire } from "./link.ts";
+
+/** A socket that neither opens nor fails: some proxies do that. */
+export const CONNECT_MS = 8_000;
+/** How often the clock is looked at, and how far it must jump to mean that the machine slept. */
+export const TICK_MS = 5_000;
+export const SLEPT_MS = 25_000;
+/** Browsers run timers of hidden tabs once a minute: only a longer jump is sleep there. */
+export const SLEPT_HIDDEN_MS = 150_000;
+
+/** The part of WebSocket that this file uses; tests bring their own. */
+export interface Socket extends Wire {
+  binaryType: string;
+  onopen: (() => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onclose: ((event: { code: number }) => void) | null;
+  close(): void;
+}
+
+/** Why a terminal cannot be reached again as it is. */
+export type Loss = "gone" | "draining" | "unauthenticated" | "forbidden" | "refused";
+
+export interface ConnectionOptions {
+  open: (offset: number) => Socket;
+  probe: () => Promise<Presence>;
+  /** Final for this connection: the owner decides between a fresh attach, the login form and an end. */
+  lost: (why: Loss) => void;
+  hidden?: () => boolean;
+  now?: () => number;
+  random?: () => number;
+}
+
+const CLOSE_CODES: Record<number, Loss> = {
+  1008: "refused",
+  1012: "draining",
+  4401: "unauthenticated",
+  4403: "forbidden",
+  4404: "gone",
+  4429: "refused",
+};
+
+/** Keeps one Link on a socket: opens, watches, reopens. Ends with the Link's exit or with `lost`. */
+export class Connection extends Disposable {
+  #socket: Socket | null = null;
+  #backoff: Backoff;
+  #retry = this.own(new Timer());
+  #watchdog = this.own(new Timer());
+  #tick = this.own(new Timer());
+  #ticked = 0;
+
+  constructor(
+    readonly link: Link,
+    readonly options: ConnectionOptions,
+  ) {
+    super();
+    this.#backoff = new Backoff(300, 6_000, options.random);
+    this.own({ dispose: () => this.#drop() });
+    this.#watchClock();
+    this.#open();
+  }
+
+  /** Something suggests that the way is free again (online, tab shown): do not wait for the timer. */
+  wake(): void {
+    if (this.disposed || this.link.ended) return;
+    if (this.#slept()) this.reopen();
+    else if (this.#retry.running) {
+      this.#backoff.reset();
+      this.#open();
+    }
+  }
+
+  /** Drops a socket that may be dead without knowing it, and opens another: the Link makes it invisible. */
+  reopen(): void {
+    if (this.disposed || this.link.ended) return;
+    this.#drop();
+    this.#backoff.reset();
+    this.#open();
+  }
+
+  #open(): void {
+    this.#retry.stop();
+    if (this.disposed || this.link.ended) return;
+    const socket = this.options.open(this.link.outOffset);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#watchdog.start(CONNECT_MS, () => this.#failed(socket, 1006));
+    socket.onopen = () => {
+      if (socket === this.#socket) this.link.connect(socket);
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      if (typeof data === "string") this.link.text(data);
+      else if (data instanceof ArrayBuffer) this.link.binary(new Uint8Array(data));
+      if (this.link.connected && this.#watchdog.running) {
+        this.#watchdog.stop();
+        this.#backoff.reset();
+      }
+    };
+    socket.onclose = ({ code }) => this.#failed(socket, code);
+  }
+
+  #failed(socket: Socket, code: number): void {
+    if (socket !== this.#socket) return;
+    const greeted = this.link.connected;
+    this.#drop();
+    if (this.disposed || this.link.ended) return;
+    const why = CLOSE_CODES[code];
+    if (why) this.options.lost(why);
+    else if (greeted) this.#retry.start(this.#backoff.next(), () => this.#open());
+    else void this.#ask();
+  }
+
+  /** After a failed open: is it the network, the login, or has the terminal gone? */
+  async #ask(): Promise<void> {
+    const wait = this.#backoff.next();
+    const presence = await this.options.probe();
+    if (this.disposed || this.#socket || this.#retry.running) return;
+    if (presence === "gone" || presence === "unauthenticated") this.options.lost(presence);
+    else this.#retry.start(wait, () => this.#open());
+  }
+
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.#watchdog.stop();
+    this.#retry.stop();
+    if (socket) {
+      socket.onopen = null;
+      socket.onmessage = null;
+      socket.onclose = null;
+      socket.close();
+    }
+    this.link.cut();
+  }
+
+  #now(): number {
+    return this.options.now?.() ?? Date.now();
+  }
+
+  #slept(): boolean {
+    return this.#now() - this.#ticked > (this.options.hidden?.() ? SLEPT_HIDDEN_MS : SLEPT_MS);
+  }
+
+  /** No page sees pings; but a machine that slept has sockets that are dead and do not know it. */
+  #watchClock(): void {
+    this.#ticked = this.#now();
+    this.#tick.start(TICK_MS, () => {
+      const slept = this.#slept();
+      this.#watchClock();
+      if (slept) this.reopen();
+    });
+  }
+}

@@ -1,0 +1,89 @@
+import { type LiveState, InventoryEvents } from "../api/events.ts";
+import { apiUrl } from "../api/request.ts";
+import { fetchInventory } from "../api/sessions.ts";
+import type { Inventory } from "../api/types.gen.ts";
+import { type Closes, closing, Disposable, listen, Timer } from "../lib/disposable.ts";
+import { Emitter } from "../lib/emitter.ts";
+
+/** A proxy that holds back event streams is found out after this long; then the snapshot is asked for. */
+const FIRST_EVENT_MS = 3_000;
+/** How long a session that was just made is marked. */
+const FRESH_MS = 8_000;
+
+export function rowKey(host: string, user: string, session: string): string {
+  return JSON.stringify([host, user, session]);
+}
+
+/** The last snapshot, and how far it can be trusted. The snapshot outlives the stream: the board paints at once. */
+export class InventoryStore extends Disposable {
+  readonly changed = new Emitter();
+  snapshot: Inventory | null = null;
+  live: LiveState = "connecting";
+  /** Rows made here a moment ago, by rowKey; and the one that is still to be scrolled to. */
+  readonly fresh = new Set<string>();
+  reveal: string | null = null;
+  #events: InventoryEvents | null = null;
+  #first = this.own(new Timer());
+
+  constructor(readonly askWho: () => void) {
+    super();
+  }
+
+  /** Keeps the stream open until the returned thing is disposed. */
+  watch(): Closes {
+    if (this.#events) return closing(() => {});
+    const events = new InventoryEvents({
+      open: () => new EventSource(apiUrl("events")),
+      inventory: (snapshot) => this.#take(snapshot),
+      checked: (at) => this.#freshen(at),
+      state: (state) => {
+        this.live = state;
+        this.changed.emit();
+      },
+      failed: this.askWho,
+    });
+    this.#events = events;
+    this.live = events.state;
+    const shown = listen(document, "visibilitychange", () => events.visible(!document.hidden));
+    const online = listen(window, "online", () => events.reconnect());
+    if (document.hidden) events.visible(false);
+    this.#first.start(FIRST_EVENT_MS, () => void this.#ask());
+    return closing(() => {
+      for (const thing of [shown, online, events]) thing.dispose();
+      this.#first.stop();
+      if (this.#events === events) this.#events = null;
+    });
+  }
+
+  markFresh(key: string): void {
+    this.fresh.add(key);
+    this.reveal = key;
+    this.changed.emit();
+    setTimeout(() => {
+      this.fresh.delete(key);
+      if (this.reveal === key) this.reveal = null;
+      this.changed.emit();
+    }, FRESH_MS);
+  }
+
+  forget(): void {
+    this.snapshot = null;
+  }
+
+  async #ask(): Promise<void> {
+    const snapshot = await fetchInventory().catch(() => null);
+    if (snapshot && this.live !== "live") this.#take(snapshot);
+  }
+
+  #take(snapshot: Inventory): void {
+    this.#first.stop();
+    this.snapshot = snapshot;
+    this.changed.emit();
+  }
+
+  #freshen(at: Record<string, number>): void {
+    if (!this.snapshot) return;
+    for (const host of this.snapshot.hosts) host.checked_at = at[host.key] ?? host.checked_at;
+    this.changed.emit();
+  }
+}
