@@ -1,0 +1,161 @@
+"""How long a key takes to come back, alone and beside others that make trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.columns import every, started
+from bench.lines import first
+from bench.pace import FAST, STALLED, Pace
+from bench.programs import PROMPT
+from bench.report import PLAIN, TMUX, Limit, Report, Row, Value, Values, against_base
+from bench.stats import percentile, typical
+from bench.targets import READY_S, Target, background
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from bench.lines import Line, Output
+    from bench.workshop import Workshop
+
+# Capitals that end no escape sequence that a tmux sends between them.
+KEYS = b"QWXYZVUN"
+WARM_UP = 30
+GAP_S = (0.003, 0.008)  # between an echo and the next key: random, so as not to beat with the other terminals
+LOST_S = 2.0
+LOST_KEYS = 3  # so many keys without an echo end a run
+
+
+class Typist:
+    """Types keys one by one, each after the echo of the one before. Works in callbacks: they add little."""
+
+    def __init__(self, line: Line, keys: int) -> None:
+        self._line = line
+        self._left = keys + WARM_UP
+        self._rng = random.Random(3)
+        self._key = b""
+        self._since = 0.0
+        self._lost = 0
+        self._patience: asyncio.TimerHandle | None = None
+        self.samples_ms: list[float] = []
+        self.done: asyncio.Future[bool] = line.loop.create_future()
+
+    def start(self) -> None:
+        self._line.listen(self._look)
+        self._type()
+
+    def _type(self) -> None:
+        if self.done.done():
+            return
+        if not self._left:
+            self.done.set_result(True)
+            return
+        self._left -= 1
+        self._key = KEYS[self._left % len(KEYS) :][:1]
+        self._patience = self._line.loop.call_later(LOST_S, self._give_up)
+        self._since = time.perf_counter()
+        self._line.send(self._key)
+
+    def _look(self, output: Output) -> None:
+        if not self._key or self._key not in bytes(output):
+            return
+        self.samples_ms.append((time.perf_counter() - self._since) * 1000)
+        self._next()
+
+    def _give_up(self) -> None:
+        self._lost += 1
+        if self._lost == LOST_KEYS:
+            self.done.set_result(False)
+        self._next()
+
+    def _next(self) -> None:
+        self._key = b""
+        if self._patience:
+            self._patience.cancel()
+        self._line.loop.call_later(self._rng.uniform(*GAP_S), self._type)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What goes on beside the one who types."""
+
+    name: str
+    program: str = ""
+    count: int = 0
+    pace: Pace = FAST
+
+
+IDLE = Scene("idle")
+SCENES = (
+    IDLE,
+    Scene("beside 20 busy terminals", "paced", 20),
+    Scene("beside a flooding terminal", "flood", 1),
+    Scene("beside a deaf program with 256 KB pasted", "deaf", 1),
+    Scene("beside a stalled client", "flood", 1, STALLED),
+)
+
+
+async def measure(workshop: Workshop, report: Report) -> None:
+    rounds, keys = (1, 150) if workshop.quick else (3, 500)
+    idle: Values = {}
+    for scene in SCENES:
+        p50: dict[str, list[Value]] = {}
+        p99: dict[str, list[Value]] = {}
+        async with started(every(workshop)) as targets:
+            for _ in range(rounds):
+                for target in targets:
+                    samples = await _run(target, scene, keys)
+                    p50.setdefault(target.name, []).append(percentile(samples, 0.5) if samples else "never")
+                    p99.setdefault(target.name, []).append(percentile(samples, 0.99) if samples else "never")
+        _add(
+            report,
+            scene,
+            {name: typical(runs) for name, runs in p50.items()},
+            {n: typical(r) for n, r in p99.items()},
+            idle,
+        )
+
+
+def _add(report: Report, scene: Scene, p50: Values, p99: Values, idle: Values) -> None:
+    if scene is IDLE:
+        idle.update(p99)
+    if scene.name in {"idle", "beside 20 busy terminals"}:
+        low, high = Limit(0.5, against_base(p50)), Limit(3, against_base(p99))
+    elif scene.name == "beside a flooding terminal":
+        low, high = None, Limit(10)
+    else:
+        low, high = None, Limit(1, {name: idle[name] for name in (PLAIN, TMUX) if name in idle}, what="idle")
+    report.add(
+        "Echo of one key",
+        Row(f"{scene.name}: p50", "ms", p50, low),
+        Row(f"{scene.name}: p99", "ms", p99, high),
+    )
+
+
+async def _run(target: Target, scene: Scene, keys: int) -> list[float]:
+    """Return the echo times in ms, nothing when keys were lost."""
+    key = target.prepare("echo")
+    beside = (
+        background(target, scene.program, scene.count, scene.pace)
+        if scene.count
+        else contextlib.nullcontext()
+    )
+    async with beside:
+        line = await target.open(key)
+        try:
+            await line.expect(PROMPT, READY_S)
+            typist = Typist(line, keys)
+            typist.start()
+            await first(typist.done, line.ended, timeout_s=60)
+            whole = typist.done.done() and typist.done.result()
+            return typist.samples_ms[WARM_UP:] if whole else []
+        except TimeoutError:
+            return []  # the terminal itself did not come up
+        finally:
+            await line.close()
+            if target.tmux:
+                target.tmux.kill(key)

@@ -1,0 +1,1 @@
+"""What muxboard is measured beside, each in a process of its own."""
