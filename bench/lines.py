@@ -29,9 +29,9 @@ COLS, ROWS = 80, 24
 READ_BYTES = 64 * 1024
 EARLY_BYTES = 1024 * 1024  # kept for a listener that comes after the first output
 DRAW_TICK_S = 0.01
-# As the page does: a slice of parsed bytes, or what there is after a moment.
+# As the page does (frontend/src/link): in eighths of the window, or what there is after a moment.
 ACK_BYTES = 32 * 1024
-ACK_S = 0.02
+ACK_S = 0.05
 OPEN_S = 30.0
 
 Output = memoryview | bytes
@@ -353,7 +353,7 @@ class MuxboardLine(SocketLine):
 
     def parsed(self) -> None:
         offset = self._base + self.drawn
-        if offset - self._acked >= ACK_BYTES:
+        if offset - self._acked >= min(self.window // 8, ACK_BYTES):
             self._ack()
         elif self._ack_timer is None:
             self._ack_timer = self.loop.call_later(ACK_S, self._ack)

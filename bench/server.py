@@ -1,0 +1,61 @@
+"""
+muxboard with plain programs where ``tmux attach`` would run; everything else is the product.
+
+Not part of the product: whoever may attach may start the programs of the table, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muxboard.config import load
+from muxboard.problems import Code, Problem
+from muxboard.records import log
+from muxboard.server import Service, serve
+
+if TYPE_CHECKING:
+    from muxboard.hosts.managed import ManagedHost
+    from muxboard.terminals.messages import ExitReason, TerminalMode
+    from muxboard.terminals.terminal import Target
+
+
+class ProgramLauncher:
+    """Takes the name of a session for the name of a program."""
+
+    def __init__(self, programs: dict[str, list[str]]) -> None:
+        self._programs = programs
+
+    async def find(self, host: ManagedHost, user: str, name: str) -> str:
+        del host, user
+        if name not in self._programs:
+            raise Problem(Code.session_not_found, f"There is no program {name}.")
+        return name
+
+    def command(
+        self, host: ManagedHost, target: Target, mode: TerminalMode
+    ) -> tuple[list[str], dict[str, str]]:
+        del host, mode
+        return self._programs[target.session], dict(os.environ)
+
+    async def ended(self, host: ManagedHost, target: Target) -> ExitReason:
+        del host, target
+        return "exited"
+
+
+async def run(config: str, programs: dict[str, list[str]]) -> None:
+    loaded = load(config, os.environ)
+    log.configure(loaded.log_level)
+    await serve(Service(loaded, os.environ, ProgramLauncher(programs)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-c", dest="config", required=True)
+    parser.add_argument("programs", type=Path)
+    wanted = parser.parse_args()
+    asyncio.run(run(wanted.config, json.loads(wanted.programs.read_text())))
