@@ -39,6 +39,11 @@ class Tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task failed: %s", task.get_name(), exc_info=error)
 
+    async def settled(self) -> None:
+        """Wait until nothing runs any more. Cancelling is safe."""
+        while self._running:
+            await asyncio.wait(set(self._running))
+
     async def close(self) -> None:
         """Cancel what still runs and wait until it has ended. Idempotent."""
         self._closed = True

@@ -40,7 +40,9 @@ class Caps:
             if error.args[0] == _ALL:
                 detail = f"All {self._global} terminals of this service are in use; try again shortly."
             else:
-                detail = f"You have {self.per_principal} terminals open, the most you may; close one and retry."
+                detail = (
+                    f"You have {self.per_principal} terminals open, the most you may; close one and retry."
+                )
             raise Problem(Code.attach_cap, detail, reason=error.args[0]) from error
 
     async def release(self, lease: Lease) -> None:

@@ -2,6 +2,7 @@
 
 - ``schema``  the structs: unit, default and reason of every field
 - ``values``  durations, sizes, rates, addresses and secrets as they are written in the file
+- ``decode``  mappings into structs, all errors at once
 - ``load``    finding, reading, checking; the environment's overrides
 - ``show``    the example, the JSON Schema, the reference page, the masked effective configuration
 """

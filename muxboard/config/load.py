@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
 import re
 import stat
 import tomllib
-import typing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from muxboard.config.decode import decode
 from muxboard.config.schema import Config, Host, Loaded
-from muxboard.config.values import Bind, Secret, decode_value
+from muxboard.config.values import Bind, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_TOKEN_CHARS = 16
+MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 86400.0  # shorter would be a busy loop
+MIN_QUEUE_BYTES = 512 << 10
 MAX_FILE_BYTES = 1 << 20
 SOCKET_SEGMENT = re.compile(r"[A-Za-z0-9._@%+=,-]{1,255}")
 
@@ -104,70 +103,25 @@ def _override(data: dict[str, Any], environ: Mapping[str, str], bind: str | None
             data[table][key] = value
 
 
-def decode(kind: Any, value: Any, path: str, errors: list[tuple[str, str]]) -> Any:
-    """Convert a value to a type, adding ``(path, reason)`` for everything wrong inside it."""
-    bare, must = _bare(kind)
-    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-        return _decode_struct(bare, value, path, errors)
-    if typing.get_origin(bare) is list and isinstance(value, list):
-        (item,) = typing.get_args(bare)
-        return [decode(item, each, f"{path}[{index}]", errors) for index, each in enumerate(value)]
-    try:
-        return msgspec.convert(value, kind, dec_hook=decode_value)
-    except (msgspec.ValidationError, ValueError) as error:
-        errors.append((path, f"must {must or _must(bare, str(error))}"))
-        return None
-
-
-def _decode_struct(
-    kind: type[msgspec.Struct], value: Any, path: str, errors: list[tuple[str, str]]
-) -> msgspec.Struct | None:
-    if not isinstance(value, dict):
-        errors.append((path, "must be a table"))
-        return None
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    before = len(errors)
-    for key in value.keys() - fields.keys():
-        close = difflib.get_close_matches(key, fields, n=1)
-        errors.append((_join(path, key), f"unknown key{f'; did you mean {close[0]}?' if close else ''}"))
-    found = {
-        name: decode(field.type, value[name], _join(path, name), errors)
-        for name, field in fields.items()
-        if name in value
-    }
-    errors.extend(
-        (_join(path, name), "is required")
-        for name, field in fields.items()
-        if field.required and name not in value
-    )
-    return kind(**found) if len(errors) == before else None
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
-
-
-def _bare(kind: Any) -> tuple[Any, str]:
-    """Strip ``Annotated``; return the type and what its values must be, where the schema says."""
-    must = ""
-    while typing.get_origin(kind) is typing.Annotated:
-        kind, *metas = typing.get_args(kind)
-        for meta in metas:
-            must = must or (meta.extra or {}).get("must", "")
-    return kind, must
-
-
-def _must(kind: Any, message: str) -> str:
-    words = {str: "be a string", int: "be a whole number", bool: "be true or false"}
-    if "length" in message:
-        return "be shorter" if "<=" in message else "not be empty"
-    if typing.get_origin(kind) is list:
-        return "be a list"
-    return getattr(kind, "must", None) or words.get(kind, "be valid")
-
-
 def _check(config: Config, errors: list[tuple[str, str]]) -> None:
     """What no single field can say."""
+    _check_server(config, errors)
+    errors.extend(
+        (f"inventory.{name}", 'must be "100ms" to "1d"')
+        for name in config.inventory.__struct_fields__
+        if not MIN_INTERVAL_S <= getattr(config.inventory, name) <= MAX_INTERVAL_S
+    )
+    if config.limits.output_queue < MIN_QUEUE_BYTES:
+        errors.append(("limits.output_queue", 'must be at least "512KiB": more than one window of output'))
+    errors.extend(
+        (f"grants[{index}]", "needs principals or groups")
+        for index, grant in enumerate(config.grants)
+        if not grant.principals and not grant.groups
+    )
+    _check_hosts(config.hosts, errors)
+
+
+def _check_server(config: Config, errors: list[tuple[str, str]]) -> None:
     server = config.server
     if not server.bind.loopback and config.auth.gate is None:
         errors.append(
@@ -183,19 +137,12 @@ def _check(config: Config, errors: list[tuple[str, str]]) -> None:
             ipaddress.ip_network(cidr)
         except ValueError:
             errors.append((f"server.trusted_proxies[{index}]", 'must be a CIDR such as "10.0.0.0/8"'))
-    for name in ("allowed_origins", "frame_ancestors"):
-        for index, origin in enumerate(getattr(server, name)):
-            if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+", origin):
-                errors.append((f"server.{name}[{index}]", 'must be an origin such as "https://ops.example.com"'))
-    for name in ("interval", "watched_interval", "connect_timeout", "command_timeout"):
-        if not 0.1 <= getattr(config.inventory, name) <= 86400:  # noqa: PLR2004  shorter would be a busy loop
-            errors.append((f"inventory.{name}", 'must be "100ms" to "1d"'))
-    if config.limits.output_queue < 512 << 10:
-        errors.append(("limits.output_queue", 'must be at least "512KiB": one window of output'))
-    for index, grant in enumerate(config.grants):
-        if not grant.principals and not grant.groups:
-            errors.append((f"grants[{index}]", "needs principals or groups"))
-    _check_hosts(config.hosts, errors)
+    errors.extend(
+        (f"server.{name}[{index}]", 'must be an origin such as "https://ops.example.com"')
+        for name in ("allowed_origins", "frame_ancestors")
+        for index, origin in enumerate(getattr(server, name))
+        if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+", origin)
+    )
 
 
 def _check_hosts(hosts: list[Host], errors: list[tuple[str, str]]) -> None:

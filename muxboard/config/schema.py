@@ -56,7 +56,9 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     frame_ancestors: Annotated[list[str], _doc("Origins that may embed the pages; empty = none.")] = field(
         default_factory=list
     )
-    drain: Annotated[Duration, _doc("How long a stop waits for terminals to be told and closed.")] = _lasting("20s")
+    drain: Annotated[Duration, _doc("How long a stop waits for terminals to be told and closed.")] = _lasting(
+        "20s"
+    )
     metrics_bind: Annotated[
         str,
         _doc(
@@ -124,23 +126,27 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     attaches_global: Annotated[_Count, _doc("Terminals open at once in all.")] = 30
     lifetime: Annotated[Duration, _doc("Longest life of one terminal.")] = _lasting("6h")
     idle: Annotated[Duration, _doc('Close a terminal without input for so long; "" = never.')] = _lasting("")
-    resume: Annotated[
-        Duration, _doc("How long a terminal without a connection waits for its client.")
-    ] = _lasting("90s")
-    output_queue: Annotated[Size, _doc("Hard ceiling of bytes held for one client, each way.")] = field(default_factory=lambda: Size(4 << 20))
-    login_failures: Annotated[Rate, _doc("Failed logins per client address.")] = field(default_factory=lambda: Rate(20, 60))
-    requests: Annotated[
-        Rate, _doc("Per principal, for calls that change something or ask a host.")
-    ] = field(default_factory=lambda: Rate(600, 60))
+    resume: Annotated[Duration, _doc("How long a terminal without a connection waits for its client.")] = (
+        _lasting("90s")
+    )
+    output_queue: Annotated[Size, _doc("Hard ceiling of bytes held for one client, each way.")] = field(
+        default_factory=lambda: Size(4 << 20)
+    )
+    login_failures: Annotated[Rate, _doc("Failed logins per client address.")] = field(
+        default_factory=lambda: Rate(20, 60)
+    )
+    requests: Annotated[Rate, _doc("Per principal, for calls that change something or ask a host.")] = field(
+        default_factory=lambda: Rate(600, 60)
+    )
 
 
 class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
     """[inventory]: how often the hosts are asked."""
 
     interval: Annotated[Duration, _doc("Full sweep of every host.")] = _lasting("60s")
-    watched_interval: Annotated[
-        Duration, _doc("The same while somebody looks at a dashboard.")
-    ] = _lasting("2s")
+    watched_interval: Annotated[Duration, _doc("The same while somebody looks at a dashboard.")] = _lasting(
+        "2s"
+    )
     connect_timeout: Annotated[Duration, _doc("Longest time for a login on a host.")] = _lasting("8s")
     command_timeout: Annotated[Duration, _doc("Longest time for one command on a host.")] = _lasting("10s")
 
@@ -166,7 +172,8 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
     tmux_users: Annotated[
         list[
             Annotated[
-                str, Meta(pattern=f"^{USER_NAME}$", extra={"must": "be the name of a Unix user, such as deploy"})
+                str,
+                Meta(pattern=f"^{USER_NAME}$", extra={"must": "be the name of a Unix user, such as deploy"}),
             ]
         ],
         _doc("Unix users whose tmux servers are managed; empty = the login user's own."),

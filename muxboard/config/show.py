@@ -50,16 +50,25 @@ def reference() -> str:
     lines = [
         "# Configuration",
         "",
-        "Printed from `muxboard/config/schema.py`; a test keeps it fresh. TOML, looked for in this order: `-c`,",
-        "`$MUXBOARD_CONFIG`, `./muxboard.toml`, `~/.config/muxboard/muxboard.toml`, `/etc/muxboard/muxboard.toml`.",
-        "`MUXBOARD_BIND`, `MUXBOARD_TOKEN`, `MUXBOARD_REGISTRY_URL` and `MUXBOARD_LOG_LEVEL` override the file.",
+        "Printed from `muxboard/config/schema.py`; a test keeps it fresh. TOML, looked for in this order:",
+        "`-c`, `$MUXBOARD_CONFIG`, `./muxboard.toml`, `~/.config/muxboard/muxboard.toml`,",
+        "`/etc/muxboard/muxboard.toml`.",
+        "`MUXBOARD_BIND`, `MUXBOARD_TOKEN`, `MUXBOARD_REGISTRY_URL` and",
+        "`MUXBOARD_LOG_LEVEL` override the file.",
         "Secrets never stand in the file: they are named by `…_env` or `…_file`.",
         "",
     ]
     for path, kind, repeated in _sections(Config, ""):
         title = f"[[{path}]]" if repeated else f"[{path}]"
         doc = " ".join((kind.__doc__ or "").split()).partition(": ")[2]
-        lines += [f"## `{title}`", "", doc[:1].upper() + doc[1:], "", "| key | default | meaning |", "|---|---|---|"]
+        lines += [
+            f"## `{title}`",
+            "",
+            doc[:1].upper() + doc[1:],
+            "",
+            "| key | default | meaning |",
+            "|---|---|---|",
+        ]
         lines += [
             f"| `{field.name}` | {'required' if field.required else f'`{_toml(_default(field))}`'} "
             f"| {_description(field.type)} |"
@@ -80,7 +89,8 @@ def effective(loaded: Loaded) -> str:
 
 
 def _print_struct(value: msgspec.Struct, path: str, lines: list[str]) -> None:
-    plain, nested = [], []
+    plain: list[tuple[str, Any]] = []
+    nested: list[tuple[str, Any]] = []
     for field in msgspec.structs.fields(value):
         item = getattr(value, field.name)
         (nested if _struct_of(field.type)[0] else plain).append((field.name, item))
@@ -122,7 +132,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
         return {"gate": "token", "create_users": []}[field.name]
     if field.default is not msgspec.NODEFAULT:
         return field.default
-    return field.default_factory()  # type: ignore[operator]
+    return field.default_factory()
 
 
 def _description(kind: Any) -> str:

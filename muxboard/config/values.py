@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -56,19 +56,21 @@ class Size(int):
         return f"{int(self)}B"
 
 
-class Rate(NamedTuple):
+class Rate:
     """So many times in so many seconds, written ``"20/minute"``."""
 
-    count: int
-    seconds: int
+    __slots__ = ("count", "seconds")
+    must = 'be a rate such as "20/minute"'
 
-    must = 'be a rate such as "20/minute"'  # type: ignore[misc]  # a class constant beside the fields
+    def __init__(self, count: int, seconds: int) -> None:
+        self.count = count
+        self.seconds = seconds
 
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(r"(\d+)\s*/\s*(second|minute|hour|day)", text)
         if match is None or int(match[1]) < 1:
-            raise ValueError('be a rate such as "20/minute"')
+            raise ValueError(cls.must)
         return cls(int(match[1]), _WINDOWS[match[2]])
 
     def __str__(self) -> str:
@@ -147,7 +149,7 @@ def _address(text: str, must: str) -> ipaddress.IPv4Address | ipaddress.IPv6Addr
 
 
 def decode_value(kind: type, value: Any) -> Any:
-    """msgspec's hook for the types above. Raises ``ValueError`` with what the value must be."""
+    """Msgspec's hook for the types above. Raises ``ValueError`` with what the value must be."""
     must: str = getattr(kind, "must", "be valid")
     if not isinstance(value, str):
         raise ValueError(must)  # noqa: TRY004  msgspec turns only ValueError into a path and reason

@@ -211,15 +211,19 @@ def check_command(command: str) -> str:
 
 def check_directory(directory: str) -> str:
     """Return a directory for a new session, or raise ``invalid``."""
-    if directory and not (directory.startswith("/") or directory == "~" or directory.startswith("~/")):
+    if directory and not (directory == "~" or directory.startswith(("/", "~/"))):
         raise invalid("directory", 'must be absolute or begin with "~/"')
     if not directory.isprintable() or len(directory) > 4096:  # noqa: PLR2004  PATH_MAX
         raise invalid("directory", "must be a path of printable characters")
     return directory
 
 
-_NO_SERVER = re.compile(r"no server running on |error connecting to .*\(No such file or directory\)|no sessions?$")
-_SUDO = re.compile(r"^(sudo: |Sorry, user |.* is not in the sudoers file|.* is not allowed to (run|execute) )")
+_NO_SERVER = re.compile(
+    r"no server running on |error connecting to .*\(No such file or directory\)|no sessions?$"
+)
+_SUDO = re.compile(
+    r"^(sudo: |Sorry, user |.* is not in the sudoers file|.* is not allowed to (run|execute) )"
+)
 
 
 def classify(target: Target, login: str, stderr: str) -> UserReport:
@@ -258,7 +262,9 @@ def printable(text: str) -> str:
 
 def failed(target: Target, login: str, stderr: str) -> Problem:
     """Return the problem that a failed create, rename, kill or capture means to the caller."""
-    said = printable(stderr.strip().splitlines()[-1] if stderr.strip() else "tmux failed without a word")[:240]
+    said = printable(stderr.strip().splitlines()[-1] if stderr.strip() else "tmux failed without a word")[
+        :240
+    ]
     if said.startswith("duplicate session"):
         return Problem(Code.session_exists)
     if said.startswith(("can't find session", "can't find pane", "session not found")):

@@ -89,8 +89,7 @@ class Audit:
         try:
             if self._path:
                 self.open()
-                if os.write(self._fd, text) != len(text):
-                    raise OSError("the line was cut short")
+                self._append(text)
             else:
                 log.info("%s", text.decode().rstrip("\n"))
         except OSError as error:
@@ -102,6 +101,10 @@ class Audit:
                 raise Problem(Code.audit_unavailable) from error
         else:
             self.failed = False
+
+    def _append(self, text: bytes) -> None:
+        if os.write(self._fd, text) != len(text):
+            raise OSError("the line was cut short")
 
     def note(self, line: Line) -> None:
         """Write a line about what has already happened, where there is nothing left to refuse."""
@@ -127,5 +130,7 @@ def encode(line: Line) -> bytes:
 
 
 def _plain(text: str) -> str:
-    shown = text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    shown = (
+        text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    )
     return shown[:MAX_TEXT_CHARS]

@@ -16,6 +16,8 @@ class JsonLines(logging.Formatter):
     """One JSON object a line; control characters come out escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.name == "muxboard.audit" and record.levelno == logging.INFO:
+            return record.getMessage()  # it is a JSON line already
         line: dict[str, object] = {
             "ts": round(record.created, 3),
             "level": record.levelname.lower(),

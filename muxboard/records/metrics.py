@@ -35,7 +35,9 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
         self.sweep_seconds = Gauge("muxboard_sweep_seconds", "The last sweep.", ["host"], registry=registry)
-        self.host_up = Gauge("muxboard_host_up", "1 when the last sweep was answered.", ["host"], registry=registry)
+        self.host_up = Gauge(
+            "muxboard_host_up", "1 when the last sweep was answered.", ["host"], registry=registry
+        )
         self.sessions = Gauge("muxboard_sessions", "Sessions on a host.", ["host"], registry=registry)
         self.denied = Counter("muxboard_denied", "Requests refused.", ["code"], registry=registry)
         self.requests = Counter(

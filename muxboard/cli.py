@@ -1,0 +1,133 @@
+"""Commands; no logic."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import webbrowser
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from muxboard import __version__
+from muxboard.config import ConfigError, load
+
+if TYPE_CHECKING:
+    from muxboard.config.schema import Loaded
+
+CONFIG_ERROR = 2
+
+_config = click.option("-c", "--config", "path", metavar="FILE", help="The configuration file.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A web board over tmux sessions, with live terminals in the browser."""
+
+
+def _load(path: str | None, bind: str | None = None) -> Loaded:
+    try:
+        return load(path, os.environ, bind=bind)
+    except ConfigError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        sys.exit(CONFIG_ERROR)
+
+
+@main.command()
+@_config
+@click.option("--bind", metavar="ADDR", help='Listening address, e.g. "127.0.0.1:8765".')
+@click.option("--open", "browse", is_flag=True, help="Open the printed URL in a browser.")
+def serve(path: str | None, bind: str | None, browse: bool) -> None:
+    """Run the service; prints one URL that opens a logged-in dashboard."""
+    from muxboard.records import log  # noqa: PLC0415  other commands start without the web
+    from muxboard.server import Service  # noqa: PLC0415
+    from muxboard.server import serve as run  # noqa: PLC0415
+
+    loaded = _load(path, bind)
+    log.configure(loaded.log_level)
+
+    async def start() -> None:
+        service = Service(loaded, os.environ)
+
+        def started() -> None:
+            click.echo(f"muxboard {__version__}: {service.url}")
+            if browse:
+                webbrowser.open(service.url)
+
+        await run(service, started)
+
+    try:
+        asyncio.run(start())
+    except FileNotFoundError as error:
+        raise click.ClickException(f"the page is not built ({error.filename}): run make") from error
+    except OSError as error:
+        raise click.ClickException(f"cannot start: {error}") from error
+
+
+@main.command()
+@_config
+@click.option("--json", "as_json", is_flag=True, help="The inventory as JSON.")
+def ls(path: str | None, as_json: bool) -> None:
+    """Ask every host once and print what there is."""
+    from muxboard.hosts import listing  # noqa: PLC0415
+
+    reports = asyncio.run(listing.sweep_once(_load(path).config, os.environ))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+    else:
+        for line in listing.table(reports):
+            click.echo(line)
+    sys.exit(0 if all(report.state == "ok" for report in reports) else 1)
+
+
+@main.group()
+def config() -> None:
+    """Print an example, the JSON Schema, or what is in force."""
+
+
+@config.command()
+def example() -> None:
+    """A commented example of the file."""
+    from muxboard.config import show  # noqa: PLC0415
+
+    click.echo(show.example())
+
+
+@config.command()
+def schema() -> None:
+    """The JSON Schema of the file."""
+    from muxboard.config import show  # noqa: PLC0415
+
+    click.echo(msgspec.json.format(msgspec.json.encode(show.json_schema())).decode())
+
+
+@config.command("show")
+@_config
+def show_config(path: str | None) -> None:
+    """The effective configuration, secrets masked."""
+    from muxboard.config import show  # noqa: PLC0415
+
+    click.echo(show.effective(_load(path)), nl=False)
+
+
+@main.command()
+def version() -> None:
+    """Version, Python, tmux and ssh found."""
+    click.echo(f"muxboard {__version__}")
+    click.echo(f"Python {platform.python_version()}")
+    for program, flag in (("tmux", "-V"), ("ssh", "-V")):
+        click.echo(_version_of(program, flag))
+
+
+def _version_of(program: str, flag: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        return f"{program} not found"
+    done = subprocess.run([found, flag], capture_output=True, text=True, timeout=10, check=False)
+    return (done.stdout or done.stderr).strip() or f"{program} found"

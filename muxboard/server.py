@@ -1,0 +1,186 @@
+"""The composition root: build, start, drain, stop, in the order written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets, bind_unix_socket
+
+from muxboard.access.caps import Caps
+from muxboard.access.grants import Grants
+from muxboard.access.token import TokenGate
+from muxboard.config.values import Bind, Secret
+from muxboard.hosts.managed import ManagedHost
+from muxboard.hosts.sweep import Sweeper
+from muxboard.records.audit import Audit
+from muxboard.records.metrics import Metrics
+from muxboard.registry.memory import MemoryRegistry
+from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
+from muxboard.web.app import application, health_application
+from muxboard.web.origin import Origins
+from muxboard.web.pages import Assets
+from muxboard.web.services import Services
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from tornado.web import Application
+
+    from muxboard.config.schema import Loaded
+
+log = logging.getLogger("muxboard.server")
+
+HARD_BODY_BYTES = 1 << 20  # nothing larger is even read; handlers refuse at a sixteenth of it
+HEADER_BYTES = 32 * 1024
+
+
+class Service:
+    """One running muxboard.
+
+    Args:
+        loaded: The checked configuration.
+        environ: What children may be given a part of.
+        launcher: What runs on terminals' PTYs.
+
+    Raises:
+        FileNotFoundError: The page was not built.
+        OSError: The audit file cannot be opened.
+    """
+
+    def __init__(self, loaded: Loaded, environ: Mapping[str, str], launcher: Launcher | None = None) -> None:
+        config = loaded.config
+        self.config = config
+        self.fresh_token = loaded.token is None
+        self.token = loaded.token or Secret(secrets.token_urlsafe(24))
+        self.registry = MemoryRegistry()
+        gate = TokenGate(self.token, config.auth.token.name, float(config.auth.token.session), self.registry)
+        grants = Grants(config.grants)
+        caps = Caps(config.limits, self.registry)
+        self.audit = Audit(config.audit)
+        self.metrics = Metrics()
+        self.sweeper = Sweeper(
+            {host.key: ManagedHost(host, config.inventory, environ) for host in config.hosts},
+            config.inventory,
+        )
+        self.attacher = Attacher(
+            limits=config.limits,
+            grants=grants,
+            caps=caps,
+            audit=self.audit,
+            metrics=self.metrics,
+            launcher=launcher or TmuxLauncher(),
+        )
+        self.services = Services(
+            config=config,
+            gate=gate,
+            grants=grants,
+            caps=caps,
+            registry=self.registry,
+            sweeper=self.sweeper,
+            attacher=self.attacher,
+            audit=self.audit,
+            metrics=self.metrics,
+            origins=Origins(config.server),
+            assets=Assets(),
+            streams=set(),
+        )
+        self._servers: list[HTTPServer] = []
+        self.bind = config.server.bind
+
+    async def start(self) -> None:
+        """Listen, then begin to sweep. Raises ``OSError`` when an address cannot be had."""
+        self.audit.open()
+        sockets = self._listen(self.bind)
+        if self.bind.port == 0 and not self.bind.path:
+            self.bind = Bind(self.bind.host, sockets[0].getsockname()[1])
+        self._serve(application(self.services), sockets)
+        if self.config.server.metrics_bind:
+            self._serve(
+                health_application(self.services), self._listen(Bind.parse(self.config.server.metrics_bind))
+            )
+        self.sweeper.observe(lambda report, _changed: self.metrics.swept(report))
+        self.sweeper.start()
+        self.metrics.start(asyncio.get_running_loop().time)
+
+    def _listen(self, bind: Bind) -> list[socket.socket]:
+        if not bind.path:
+            return bind_sockets(bind.port, bind.host, reuse_port=False)
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(os.lstat(bind.path).st_mode):
+                raise OSError(f"{bind.path} exists and is not a socket")
+        return [bind_unix_socket(bind.path, 0o660)]
+
+    def _serve(self, app: Application, sockets: list[socket.socket]) -> None:
+        server = HTTPServer(
+            app,
+            max_body_size=HARD_BODY_BYTES,
+            max_header_size=HEADER_BYTES,
+            idle_connection_timeout=120,
+            body_timeout=30,
+        )
+        server.add_sockets(sockets)
+        self._servers.append(server)
+
+    @property
+    def url(self) -> str:
+        """The URL that opens a dashboard; with a fresh token it also logs in."""
+        server = self.config.server
+        if server.public_url:
+            base = server.public_url.rstrip("/") + "/"
+        elif self.bind.path:
+            return f"unix:{self.bind.path}"
+        else:
+            base = f"http://{self.bind.url_host}:{self.bind.port}{server.base_path}"
+        return f"{base}#token={self.token.reveal()}"
+
+    async def stop(self) -> None:
+        """Stop in this order, within ``drain``: not ready and no new terminals, tell and end those that
+        are open, stop the streams, close connections, hosts, records, registry. Idempotent."""
+        for server in self._servers:
+            server.stop()
+        await self.attacher.drain(float(self.config.server.drain))
+        for stream in tuple(self.services.streams):
+            stream.stop()
+        for server in self._servers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await server.close_all_connections()
+        self._servers.clear()
+        await self.sweeper.close()
+        self.metrics.stop()
+        self.audit.close()
+        await self.registry.close()
+        if self.bind.path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.bind.path)  # noqa: PTH108
+
+
+async def serve(service: Service, started: Callable[[], None]) -> None:
+    """Run a service until SIGTERM or SIGINT; a second signal ends it at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def signalled(number: int) -> None:
+        if stop.is_set():
+            log.warning("signal %s again: stopping at once", number)
+            os._exit(1)
+        log.info("signal %s: draining", number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled, number)
+    try:
+        await service.start()
+        started()
+        await stop.wait()
+    finally:
+        await service.stop()

@@ -1,0 +1,10 @@
+"""Live terminals: one PTY, one principal, one connection at a time.
+
+- ``messages``  what is said beside the bytes
+- ``ring``      pure: output by absolute offset
+- ``flow``      pure: how much may be read before the browser has parsed what it got
+- ``pty``       the child and its PTY, on terminado's manager
+- ``terminal``  one terminal: its bytes, its connection, its end
+- ``table``     all terminals
+- ``attach``    who may have one, and everything that is undone when it ends
+"""

@@ -1,0 +1,373 @@
+"""One live terminal: a PTY, its output by offset, its input by offset, its connection, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from muxboard.problems import Code, Problem
+from muxboard.terminals.flow import WINDOW_BYTES, Flow
+from muxboard.terminals.messages import (
+    ExitMessage,
+    ExitReason,
+    HelloMessage,
+    ResetMessage,
+    ServerMessage,
+    TerminalMode,
+    clamp,
+)
+from muxboard.terminals.pty import FRAME_BYTES
+from muxboard.terminals.ring import Ring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muxboard.access.principal import Principal
+    from muxboard.config import Limits
+    from muxboard.terminals.pty import Pty
+
+RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
+EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
+
+_SENTENCES: dict[ExitReason, str] = {
+    "exited": "The session has ended.",
+    "killed": "The session was killed.",
+    "detached": "This terminal was detached; the session goes on.",
+    "lifetime": "This terminal has reached the longest time that one may live; the session goes on.",
+    "idle": "This terminal was closed because nothing was typed for long; the session goes on.",
+    "expired": "The login has expired; the session goes on.",
+    "revoked": "This terminal was ended; the session goes on.",
+    "replaced": "This terminal was taken over by another connection.",
+    "draining": "The service is restarting; the session goes on.",
+    "overflow": "More was typed than the session takes; the session goes on.",
+    "failed": "The terminal failed.",
+}
+
+
+def exit_message(reason: ExitReason, message: str = "") -> ExitMessage:
+    """Return the last message for a reason."""
+    return ExitMessage(reason=reason, code=None, message=message or _SENTENCES[reason])
+
+
+class Sink(Protocol):
+    """A connection that a terminal sends to. None of these wait or raise."""
+
+    def output(self, data: bytes) -> None:
+        """Send the next bytes of output."""
+
+    def message(self, message: ServerMessage) -> None:
+        """Send a control message."""
+
+    def ended(self, message: ExitMessage) -> None:
+        """Send the last message and close."""
+
+
+class Target(NamedTuple):
+    """What a terminal is attached to. ``session`` is tmux's id, ``name`` what it was called then."""
+
+    host: str
+    user: str
+    session: str
+    name: str
+
+
+class State(enum.Enum):
+    """States only move forward."""
+
+    live = 1
+    ended = 2
+
+
+class Terminal:
+    """A PTY that belongs to one principal and sends to at most one connection.
+
+    Output is read only while the browser keeps up (``Flow``). While there is no connection, output is
+    kept up to the window and then not read: nothing is lost, and tmux, whose client this is, skips to
+    a fresh screen by itself.
+
+    Args:
+        terminal_id: At least 128 random bits.
+        principal: Its owner.
+        target: What it is attached to.
+        mode: ``view`` drops all input.
+        size: Columns and rows, clamped.
+        limits: Lifetimes, and the ceiling of queued input.
+        spawn: Starts the child; called again when a client has lost its place in the output.
+        retire: Ends a child that another has replaced.
+        on_exit: Called once when the child has ended by itself and all its output is delivered.
+        on_end: Called once when the terminal must be ended for a reason.
+    """
+
+    def __init__(
+        self,
+        *,
+        terminal_id: str,
+        principal: Principal,
+        target: Target,
+        mode: TerminalMode,
+        size: tuple[int, int],
+        limits: Limits,
+        spawn: Callable[[int, int], Pty],
+        retire: Callable[[Pty], None],
+        on_exit: Callable[[Terminal], None],
+        on_end: Callable[[Terminal, ExitReason], None],
+    ) -> None:
+        self.id = terminal_id
+        self.principal = principal
+        self.target = target
+        self.mode = mode
+        self.cols, self.rows = clamp(*size)
+        self.started = time.time()
+        self.input_offset = 0
+        self.killed = False
+        self.reason: ExitReason = "failed"
+        self._limits = limits
+        self._spawn = spawn
+        self._retire = retire
+        self._on_exit = on_exit
+        self._on_end = on_end
+        self._state = State.live
+        self._ring = Ring()
+        self._flow = Flow(min(WINDOW_BYTES, limits.output_queue))
+        self._sink: Sink | None = None
+        self._child_ended = False
+        self._drained = False
+        self._exit_told = False
+        self._loop = asyncio.get_running_loop()
+        self._last_input = self._loop.time()
+        self._resizing: asyncio.TimerHandle | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.pty = self._start()
+        self._arm("lifetime", self._lifetime(), "lifetime")
+        self._arm("resume", float(limits.resume), "detached")
+        if limits.idle != float("inf"):
+            self._timers["idle"] = self._loop.call_later(float(limits.idle), self._check_idle)
+
+    def _start(self) -> Pty:
+        pty = self._spawn(self.cols, self.rows)
+        pty.on_readable = self._read
+        pty.on_exit = self._child_exit
+        self._child_ended = self._drained = False
+        return pty
+
+    # --- lifetimes
+
+    def _lifetime(self) -> float:
+        expires = self.principal.expires_at
+        left = float("inf") if expires is None else expires - time.time()
+        return max(0.0, min(float(self._limits.lifetime), left))
+
+    def _arm(self, name: str, seconds: float, reason: ExitReason) -> None:
+        self._disarm(name)
+        if seconds != float("inf"):
+            self._timers[name] = self._loop.call_later(seconds, self._on_timer, name, reason)
+
+    def _disarm(self, name: str) -> None:
+        if timer := self._timers.pop(name, None):
+            timer.cancel()
+
+    def _on_timer(self, name: str, reason: ExitReason) -> None:
+        expires = self.principal.expires_at
+        if name == "lifetime" and expires is not None and expires <= time.time():
+            reason = "expired"
+        if name == "resume" and self._child_ended:
+            self._tell_exit()
+        else:
+            self._on_end(self, reason)
+
+    def _check_idle(self) -> None:
+        left = self._last_input + float(self._limits.idle) - self._loop.time()
+        if left <= 0:
+            self._on_end(self, "idle")
+        else:
+            self._timers["idle"] = self._loop.call_later(left, self._check_idle)
+
+    # --- output
+
+    @property
+    def connected(self) -> bool:
+        """Whether a client is connected now."""
+        return self._sink is not None
+
+    @property
+    def output_offset(self) -> int:
+        """Bytes of output read since the terminal began."""
+        return self._ring.end
+
+    def _read(self) -> None:
+        budget = self._flow.budget(self._ring.end)
+        if budget == 0:
+            self.pty.pause()
+            return
+        data, self._drained = self.pty.read(min(budget, FRAME_BYTES))
+        if data:
+            self._ring.append(data)
+            if self._sink is not None:
+                self._sink.output(data)
+        if self._drained:
+            self.pty.pause()
+            self._maybe_exit()
+
+    def _child_exit(self) -> None:
+        self._child_ended = True
+        self._await_last_output()
+        self._maybe_exit()
+
+    def _await_last_output(self) -> None:
+        # The child led its session, so the kernel hangs its PTY up and reading ends with EIO; the timer
+        # is for a descendant that keeps the PTY open all the same.
+        def give_up() -> None:
+            if self._flow.paused:
+                self._await_last_output()
+            else:
+                self._drained = True
+                self._maybe_exit()
+
+        self._timers["exit"] = self._loop.call_later(EXIT_GRACE_S, give_up)
+
+    def _maybe_exit(self) -> None:
+        """The child's end is told when all its output is on its way to somebody."""
+        if self._child_ended and self._drained and self._sink is not None:
+            self._tell_exit()
+
+    def _tell_exit(self) -> None:
+        if not self._exit_told:
+            self._exit_told = True
+            self._on_exit(self)
+
+    def ack(self, offset: int) -> None:
+        """Output up to ``offset`` is parsed.
+
+        Raises:
+            ValueError: The offset was never sent.
+        """
+        resumed = self._flow.ack(offset, self._ring.end)
+        self._ring.trim(offset)
+        if resumed and not self._drained:
+            self.pty.resume()
+            self._read()
+
+    # --- input
+
+    def input(self, data: bytes, at: int | None = None) -> int:
+        """Type bytes; return how many input bytes the terminal has had in all.
+
+        Args:
+            data: What to type.
+            at: Offset of its first byte in all input; None = right after the last. Bytes that came
+                before are not typed twice.
+
+        Raises:
+            Problem: ``read_only`` in view mode, ``input_gap`` when bytes before these are missing.
+        """
+        if self.mode == "view":
+            raise Problem(Code.read_only)
+        if at is not None:
+            if at > self.input_offset:
+                raise Problem(Code.input_gap, f"Input goes on at {self.input_offset}, not at {at}.")
+            data = data[self.input_offset - at :]
+        if not data or self._state is not State.live:
+            return self.input_offset
+        self.input_offset += len(data)
+        self._last_input = self._loop.time()
+        self.pty.write(data)
+        if self.pty.queued > self._limits.output_queue:
+            self._on_end(self, "overflow")
+        return self.input_offset
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Take the browser's size; of many in a row, the first and the last reach tmux."""
+        size = clamp(cols, rows)
+        if size == (self.cols, self.rows):
+            return
+        self.cols, self.rows = size
+        if self._resizing is None:
+            self._apply_size()
+
+    def _apply_size(self) -> None:
+        size = self.cols, self.rows
+        self.pty.resize(*size)
+
+        def later() -> None:
+            self._resizing = None
+            if (self.cols, self.rows) != size:
+                self._apply_size()
+
+        self._resizing = self._loop.call_later(RESIZE_S, later)
+
+    # --- connection
+
+    def connect(self, sink: Sink, offset: int) -> None:
+        """Send to a connection from an output offset on; an older connection ends as ``replaced``.
+
+        When the terminal no longer has that offset, the client is told to reset and a fresh attach
+        draws everything anew: no replay could begin in the middle of an escape sequence.
+        """
+        old, self._sink = self._sink, None
+        if old is not None:
+            old.ended(exit_message("replaced"))
+        self._disarm("resume")
+        try:
+            missed = self._ring.since(offset)
+        except LookupError:
+            missed = None
+        if missed is None:
+            self._ring.clear()
+            self._flow.acked = self._ring.end
+            self._respawn()
+            offset = self._ring.end
+        else:
+            self._flow.acked = max(self._flow.acked, offset)
+            self._ring.trim(offset)
+        sink.message(
+            HelloMessage(
+                id=self.id,
+                mode=self.mode,
+                offset=offset,
+                input_offset=self.input_offset,
+                window=self._flow.window,
+                cols=self.cols,
+                rows=self.rows,
+            )
+        )
+        if missed is None:
+            sink.message(ResetMessage(offset=offset))
+        elif missed:
+            for begin in range(0, len(missed), FRAME_BYTES):
+                sink.output(missed[begin : begin + FRAME_BYTES])
+        self._sink = sink
+        if not self._drained:
+            self.pty.resume()
+        self._maybe_exit()
+
+    def _respawn(self) -> None:
+        old = self.pty
+        old.on_readable = old.on_exit = lambda: None
+        self._retire(old)
+        self._disarm("exit")
+        self.pty = self._start()
+
+    def disconnect(self, sink: Sink) -> None:
+        """A connection has gone; the terminal waits ``resume`` for the client to come back."""
+        if self._sink is sink:
+            self._sink = None
+            if self._state is State.live:
+                self._arm("resume", float(self._limits.resume), "detached")
+
+    # --- end
+
+    def end(self, message: ExitMessage) -> bool:
+        """Tell the connection and stop; return False when it has ended before."""
+        if self._state is State.ended:
+            return False
+        self._state = State.ended
+        for name in list(self._timers):
+            self._disarm(name)
+        if self._resizing is not None:
+            self._resizing.cancel()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.ended(message)
+        return True

@@ -1,0 +1,9 @@
+"""HTTP and the socket.
+
+- ``services``   what handlers may use
+- ``origin``     pure: host, origin and client address of a request
+- ``handler``    the closed base classes: host, identity, origin, rate, headers, problems
+- ``views``      the API's structs; the page's types are made from them
+- ``pages`` ``login`` ``api`` ``sessions`` ``terminals`` ``events`` ``socket`` ``health``
+- ``app``        the one route table
+"""

@@ -1,0 +1,52 @@
+"""Who am I, and what is there."""
+
+from __future__ import annotations
+
+from muxboard.access.grants import Need
+from muxboard.web import views
+from muxboard.web.handler import Access, Handler
+
+
+class Me(Handler):
+    """The principal, its reach and its caps."""
+
+    access = {"GET": Access.principal}
+
+    async def get(self) -> None:
+        services = self.services
+        principal = self.principal
+        self.answer(
+            views.Me(
+                principal=views.PrincipalView(principal.name, principal.groups, principal.gate),
+                role_by_target=views.roles(services.sweeper, services.grants, principal),
+                expires_at=principal.expires_at,
+                attaches=views.Attaches(await services.caps.used(principal), services.caps.per_principal),
+            )
+        )
+
+
+class Inventory(Handler):
+    """The last known state of everything in reach; never waits for a host."""
+
+    access = {"GET": Access.principal}
+
+    def get(self) -> None:
+        self.answer(views.inventory(self.services.sweeper, self.services.grants, self.principal))
+
+
+class Refresh(Handler):
+    """Sweeps one host or all of them soon."""
+
+    access = {"POST": Access.change}
+
+    def post(self) -> None:
+        sweeper = self.services.sweeper
+        key = self.body(views.RefreshBody).host if self._body else None
+        hosts = list(sweeper.hosts.values()) if key is None else [self.host(key)]
+        for host in hosts:
+            if any(
+                self.services.grants.allows(self.principal, Need.list, host.config.key, user)
+                for user in host.users
+            ):
+                sweeper.sweep_soon(host)
+        self.set_status(202)

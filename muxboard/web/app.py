@@ -1,0 +1,79 @@
+"""The one route table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tornado.routing import URLSpec
+from tornado.web import Application
+
+from muxboard.web import api, events, health, login, pages, sessions, socket, terminals
+
+if TYPE_CHECKING:
+    from muxboard.web.handler import Guard
+    from muxboard.web.services import Services
+
+PING_INTERVAL_S = 20.0
+PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of life, within 45
+INPUT_FRAME_BYTES = 4 << 20  # a paste may come in one frame
+
+_ID = r"([A-Za-z0-9_-]{1,64})"
+_PART = r"([^/]{1,2048})"
+_USER = rf"api/v1/hosts/{_PART}/users/{_PART}/sessions"
+
+# Path below base_path → handler. Pages first, then the API in the order of docs/protocol.
+ROUTES: tuple[tuple[str, type[Guard]], ...] = (
+    (r"", pages.Page),
+    (rf"h/{_PART}/{_PART}/{_PART}", pages.Page),
+    (r"login", pages.Page),
+    (r"open", pages.Page),
+    (r"assets/([A-Za-z0-9._-]{1,128})", pages.AssetFile),
+    (r"api/v1/me", api.Me),
+    (r"api/v1/inventory", api.Inventory),
+    (r"api/v1/events", events.Events),
+    (r"api/v1/refresh", api.Refresh),
+    (_USER, sessions.Sessions),
+    (rf"{_USER}/{_PART}", sessions.Session),
+    (rf"{_USER}/{_PART}/preview", sessions.Preview),
+    (rf"{_USER}/{_PART}/scrollback", sessions.Scrollback),
+    (r"api/v1/terminals", terminals.Terminals),
+    (rf"api/v1/terminals/{_ID}", terminals.OneTerminal),
+    (rf"api/v1/terminals/{_ID}/socket", socket.TerminalSocket),
+    (r"api/v1/login", login.Login),
+    (r"api/v1/logout", login.Logout),
+)
+HEALTH: tuple[tuple[str, type[Guard]], ...] = ((r"healthz", health.Healthz), (r"readyz", health.Readyz))
+
+
+def application(services: Services) -> Application:
+    """Return the main listener's application."""
+    base = services.config.server.base_path
+    routes = ROUTES if services.config.server.metrics_bind else ROUTES + HEALTH
+    table = [_spec(base + path, handler, services) for path, handler in routes]
+    if base != "/":
+        table.append(_spec(base.rstrip("/"), pages.ToBase, services))
+    return _application(table, services)
+
+
+def health_application(services: Services) -> Application:
+    """Return the application of the second listener: health and metrics, under any host name."""
+    routes: tuple[tuple[str, type[Guard]], ...] = (*HEALTH, (r"metrics", health.MetricsText))
+    return _application(
+        [_spec("/" + path, handler, services, any_host=True) for path, handler in routes], services
+    )
+
+
+def _spec(path: str, handler: type[Guard], services: Services, **options: Any) -> URLSpec:
+    return URLSpec(path + "$", handler, {"services": services, **options})
+
+
+def _application(table: list[URLSpec], services: Services) -> Application:
+    return Application(
+        table,
+        default_handler_class=pages.NotFound,
+        default_handler_args={"services": services},
+        log_function=lambda _handler: None,  # handlers write their own lines
+        websocket_ping_interval=PING_INTERVAL_S,
+        websocket_ping_timeout=PING_TIMEOUT_S,
+        websocket_max_message_size=INPUT_FRAME_BYTES,
+    )

@@ -1,0 +1,296 @@
+"""The closed base classes of every handler.
+
+A handler says in ``access`` what each of its methods needs; a method that is not listed there does not
+exist. Before a method runs: the host is one that we answer to, the caller is known, an ambient
+credential comes from a page of ours, and the rate is kept. What goes wrong is a problem.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+import msgspec
+import tornado.web
+import tornado.websocket
+
+from muxboard.config.decode import decode
+from muxboard.problems import Code, FieldError, Problem
+from muxboard.records.audit import Line
+from muxboard.records.log import request_id as current_request
+from muxboard.web.views import FieldErrorView, ProblemView
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from muxboard.access.grants import Need
+    from muxboard.access.principal import Principal
+    from muxboard.hosts.managed import ManagedHost
+    from muxboard.web.services import Services
+
+log = logging.getLogger("muxboard.web")
+T = TypeVar("T")
+
+BODY_BYTES = 64 * 1024  # of a JSON request: the longest command and path fit many times
+API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": API_CSP,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_STATUS_CODES = {400: Code.invalid, 404: Code.not_found, 405: Code.method_not_allowed, 413: Code.too_large}
+
+
+class Access(enum.Enum):
+    """What a method needs."""
+
+    public = "public"  # nothing: the page's own files, health, login
+    principal = "principal"  # somebody known
+    change = "change"  # the same; changes something or asks a host, so it is rated
+    stream = "stream"  # the same as principal; a GET that holds on, so its origin is checked
+
+
+class Guard(tornado.web.RequestHandler):
+    """What HTTP handlers and sockets have in common."""
+
+    access: ClassVar[dict[str, Access]] = {}
+    services: Services
+    principal: Principal
+
+    def initialize(self, services: Services, *, any_host: bool = False) -> None:
+        self.services = services
+        self._any_host = any_host  # a listener of its own, for probes that know only an address
+        self.request_id = secrets.token_hex(8)
+        current_request.set(self.request_id)
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        for name, value in _HEADERS.items():
+            self.set_header(name, value)
+
+    async def prepare(self) -> None:
+        """Refuse whatever must not come as far as the method."""
+        services = self.services
+        request = self.request
+        self.set_header("Muxboard-Request-Id", self.request_id)
+        self.seen = services.origins.see(request.remote_ip or "", request.protocol, request.headers)
+        if not (self._any_host or services.origins.answers_to(self.seen)):
+            raise Problem(Code.host_refused, "Add the name to server.allowed_hosts or set server.public_url.")
+        access = self.access.get(request.method or "")
+        if access is None:
+            raise Problem(Code.method_not_allowed)
+        if access is Access.public:
+            if request.headers.get("Origin") and not services.origins.allows(self.seen, request.headers):
+                raise Problem(Code.origin_refused)
+            return
+        self.principal = await self._identify()
+        safe = request.method in {"GET", "HEAD"} and access is not Access.stream
+        if self.principal.ambient and not safe and not services.origins.allows(self.seen, request.headers):
+            raise Problem(Code.origin_refused)
+        if access is Access.change:
+            await self._rate()
+
+    async def _identify(self) -> Principal:
+        """Return who is asking: a bearer is believed or refused; only without one a cookie counts."""
+        header = self.request.headers.get_list("Authorization")
+        if header:
+            scheme, _, token = header[0].partition(" ")
+            if len(header) != 1 or scheme.lower() != "bearer":
+                raise Problem(Code.unauthenticated, "Send Authorization: Bearer and the token.")
+            await self.check_failures()
+            principal = self.services.gate.bearer(token.strip())
+            if principal is None:
+                await self.deny("bearer")
+            return principal  # type: ignore[return-value]  # deny raises
+        cookie = self.get_cookie(self.cookie_name)
+        principal = await self.services.gate.cookie(cookie) if cookie else None
+        if principal is None:
+            raise Problem(Code.unauthenticated)
+        return principal
+
+    @property
+    def cookie_name(self) -> str:
+        """Cookies are shared by all ports of a host, and ``__Host-`` needs https."""
+        if self.seen.scheme == "https":
+            return "__Host-muxboard"
+        return f"muxboard-{self.seen.host.rpartition(']')[2].rpartition(':')[2] or 'http'}"
+
+    async def check_failures(self) -> None:
+        """Refuse a client that has failed too often, before its credential is looked at."""
+        limit = self.services.config.limits.login_failures
+        wait = await self.services.registry.over("login", self.seen.client, limit)
+        if wait is not None:
+            self._audit_line("rate.limited", "login")
+            raise Problem(Code.rate_limited, "Too many failed logins from here.", retry_after=wait)
+
+    async def deny(self, reason: str) -> None:
+        """Count a failed credential and refuse."""
+        limit = self.services.config.limits.login_failures
+        await self.services.registry.hit("login", self.seen.client, limit)
+        self._audit_line("auth.denied", reason)
+        raise Problem(Code.unauthenticated, "That is not the token.")
+
+    async def _rate(self) -> None:
+        limit = self.services.config.limits.requests
+        wait = await self.services.registry.hit("requests", self.principal.key, limit)
+        if wait is not None:
+            self._audit_line("rate.limited", "requests")
+            raise Problem(Code.rate_limited, retry_after=wait)
+
+    def _audit_line(self, event: Any, reason: str) -> None:
+        principal: Principal | None = getattr(self, "principal", None)
+        self.services.audit.note(
+            Line(
+                event=event,
+                result="refused",
+                code=reason,
+                principal=principal.name if principal else None,
+                gate="token",
+                client=self.seen.client,
+                request_id=self.request_id,
+            )
+        )
+
+    def host(self, key: str) -> ManagedHost:
+        """Return a configured host. Raises ``not_found``."""
+        host = self.services.sweeper.hosts.get(key)
+        if host is None:
+            raise Problem(Code.not_found, "There is no such host.")
+        return host
+
+    def reach(self, host: ManagedHost, user: str, need: Need) -> None:
+        """Refuse an unknown tmux user (``not_found``) and one out of reach (``forbidden``)."""
+        if user not in host.users:
+            raise Problem(Code.not_found, "There is no such tmux user.")
+        if not self.services.grants.allows(self.principal, need, host.config.key, user):
+            raise Problem(
+                Code.forbidden, f"You may not {need.value} sessions of {user} on {host.config.key}."
+            )
+
+    # --- answers
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """Answer with JSON."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.write(msgspec.json.encode(value))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with problem details, whatever went wrong."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        problem = (
+            error if isinstance(error, Problem) else Problem(_STATUS_CODES.get(status_code, Code.internal))
+        )
+        self.services.metrics.denied.labels(problem.code.name).inc()
+        self.set_status(problem.code.status)
+        self.set_header("Content-Type", "application/problem+json")
+        if problem.retry_after is not None:
+            self.set_header("Retry-After", str(int(problem.retry_after + 0.999)))
+        if problem.code is Code.unauthenticated:
+            self.set_header("WWW-Authenticate", 'Bearer realm="muxboard"')
+        view = ProblemView(
+            type=f"about:blank#{problem.code.name}",
+            title=problem.code.title,
+            status=problem.code.status,
+            detail=problem.detail,
+            code=problem.code.name,
+            request_id=self.request_id,
+            errors=tuple(FieldErrorView(*error) for error in problem.errors),
+        )
+        self.finish(msgspec.json.encode(view))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """A problem is an answer, not an accident."""
+        if isinstance(value, Problem):
+            if value.code.status >= 500:  # noqa: PLR2004
+                log.warning("%s: %s", value.code.name, value.detail)
+            return
+        super().log_exception(typ, value, tb)
+
+    def _handle_request_exception(self, e: BaseException) -> None:
+        if isinstance(e, Problem) and not self._finished:
+            self.log_exception(None, e, None)
+            self.send_error(e.code.status, exc_info=(type(e), e, None))
+        else:
+            super()._handle_request_exception(e)
+
+    def on_finish(self) -> None:
+        """Count and log the answer; the route's name, never the path, which may hold anything."""
+        route = type(self).__name__
+        status = self.get_status()
+        self.services.metrics.requests.labels(route, self.request.method, str(status)).inc()
+        log.debug("%s %s %s", self.request.method, route, status)
+
+
+@tornado.web.stream_request_body
+class Handler(Guard):
+    """An HTTP handler. Its body is not read before the caller is known to be allowed one."""
+
+    _body = b""
+
+    async def prepare(self) -> None:
+        length = self.request.headers.get("Content-Length", "0")
+        if length.isdigit() and int(length) > BODY_BYTES:
+            self.set_header("Connection", "close")
+            raise Problem(Code.too_large, f"A request may hold {BODY_BYTES} bytes.")
+        await super().prepare()
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        if len(self._body) <= BODY_BYTES:
+            self._body += chunk
+        return None
+
+    def body(self, kind: type[T]) -> T:
+        """Return the JSON body. Raises ``invalid`` with every error, or ``too_large``."""
+        if len(self._body) > BODY_BYTES:
+            raise Problem(Code.too_large, f"A request may hold {BODY_BYTES} bytes.")
+        errors: list[tuple[str, str]] = []
+        try:
+            value = msgspec.json.decode(self._body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Problem(Code.invalid, "The body must be JSON.") from error
+        if not isinstance(value, dict):
+            raise Problem(Code.invalid, "The body must be a JSON object.")
+        decoded = decode(kind, value, "", errors)
+        if errors:
+            found = tuple(FieldError(*error) for error in errors)
+            raise Problem(Code.invalid, "; ".join(f"{e.path}: {e.reason}" for e in found), errors=found)
+        return cast("T", decoded)
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return a query argument that is a count of bytes. Raises ``invalid``."""
+        return byte_count(name, self.get_query_argument(name, str(default)))
+
+
+class SocketHandler(Guard, tornado.websocket.WebSocketHandler):
+    """A WebSocket handler; every refusal is an HTTP answer to the upgrade."""
+
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002
+        return True  # prepare has, more strictly: Tornado lets a missing Origin pass
+
+    def get_compression_options(self) -> None:
+        return None
+
+
+def byte_count(name: str, text: str) -> int:
+    """Return a byte offset from its text. Raises ``invalid``."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):  # noqa: PLR2004  63 bits
+        raise Problem(
+            Code.invalid,
+            f"{name}: must be a count of bytes",
+            errors=(FieldError(name, "must be a count of bytes"),),
+        )
+    return int(text)
+
+
+def now() -> float:
+    """Unix seconds."""
+    return time.time()

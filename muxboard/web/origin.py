@@ -1,0 +1,117 @@
+"""Where a request comes from, purely: its host, its scheme, its origin, its client's address."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tornado.httputil import HTTPHeaders
+
+    from muxboard.config.schema import Server
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?", re.ASCII)
+
+
+class Seen:
+    """What is believed of one request.
+
+    Attributes:
+        host: The Host header's value, lower case; "" when there is none or it is malformed.
+        scheme: ``http`` or ``https``, as the browser sees it.
+        client: The client's address.
+    """
+
+    __slots__ = ("client", "host", "scheme")
+
+    def __init__(self, host: str, scheme: str, client: str) -> None:
+        self.host = host
+        self.scheme = scheme
+        self.client = client
+
+
+class Origins:
+    """The hosts that the service answers to and the origins that it lets act."""
+
+    def __init__(self, server: Server) -> None:
+        public = urlsplit(server.public_url)
+        self._hosts = {name.lower() for name in server.allowed_hosts} | LOOPBACK_NAMES
+        if public.netloc:
+            self._hosts.add(public.netloc.lower())
+            self._hosts.add(_name(public.netloc.lower()))
+        if server.bind.host and not ipaddress_unspecified(server.bind.host):
+            self._hosts.add(server.bind.url_host)
+        self._origins = {origin.lower() for origin in server.allowed_origins}
+        if public.netloc:
+            self._origins.add(f"{public.scheme}://{public.netloc}".lower())
+        self._proxies = [ipaddress.ip_network(cidr) for cidr in server.trusted_proxies]
+
+    def see(self, peer: str, scheme: str, headers: HTTPHeaders) -> Seen:
+        """Return what is believed of a request; forwarding headers only from trusted proxies."""
+        host = _one(headers.get_list("Host"))
+        if self._trusted(peer):
+            forwarded = [
+                part.strip() for line in headers.get_list("X-Forwarded-For") for part in line.split(",")
+            ]
+            client = self._rightmost_untrusted(peer, forwarded)
+            host = _one(headers.get_list("X-Forwarded-Host")) or host
+            proto = _one(headers.get_list("X-Forwarded-Proto")).lower()
+            scheme = proto if proto in {"http", "https"} else scheme
+        else:
+            client = peer
+        host = host.lower()
+        return Seen(host if _HOST.fullmatch(host) else "", scheme, client)
+
+    def _trusted(self, peer: str) -> bool:
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
+
+    def _rightmost_untrusted(self, peer: str, forwarded: Sequence[str]) -> str:
+        for address in reversed(forwarded):
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                return peer
+            if not self._trusted(address):
+                return address
+            peer = address
+        return peer
+
+    def answers_to(self, seen: Seen) -> bool:
+        """Whether the service answers to the request's Host; others are rebound names."""
+        return bool(seen.host) and (seen.host in self._hosts or _name(seen.host) in self._hosts)
+
+    def allows(self, seen: Seen, headers: HTTPHeaders) -> bool:
+        """Whether a page that we trust sent the request: its Origin is ours or allowed, or, without
+        one, the browser says that it is of the same origin. A missing answer is a no."""
+        origins = headers.get_list("Origin")
+        if origins:
+            origin = _one(origins).lower()
+            return origin == f"{seen.scheme}://{seen.host}" or origin in self._origins
+        return _one(headers.get_list("Sec-Fetch-Site")) == "same-origin"
+
+
+def ipaddress_unspecified(host: str) -> bool:
+    """Whether an address is a wildcard."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _one(values: Sequence[str]) -> str:
+    """A header that must come once; doubled, it is worth nothing."""
+    return values[0].strip() if len(values) == 1 else ""
+
+
+def _name(host: str) -> str:
+    match = _HOST.fullmatch(host)
+    return match[1] if match else ""

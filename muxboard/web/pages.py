@@ -1,0 +1,113 @@
+"""The page and its files: read once, found by name, so no path leads out of their folder."""
+
+from __future__ import annotations
+
+import mimetypes
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+from muxboard.problems import Code, Problem
+from muxboard.web.handler import Access, Handler
+
+STATIC = Path(__file__).parent / "static"
+_YEAR_S = 365 * 86400
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; "
+    "trusted-types lit-html default"
+)
+
+
+class Asset(NamedTuple):
+    """One file, and the same gzipped where that was built."""
+
+    content: bytes
+    gzipped: bytes | None
+    media_type: str
+
+
+class Assets:
+    """The built page. Raises ``FileNotFoundError`` when it was not built."""
+
+    def __init__(self, folder: Path = STATIC) -> None:
+        self.index = (folder / "index.html").read_text(encoding="utf-8")
+        self.files = {
+            path.name: _asset(path)
+            for path in (folder / "assets").iterdir()
+            if path.is_file() and path.suffix != ".gz"
+        }
+
+
+def _asset(path: Path) -> Asset:
+    gzipped = path.with_name(path.name + ".gz")
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Asset(
+        path.read_bytes(),
+        gzipped.read_bytes() if gzipped.is_file() else None,
+        "text/javascript" if path.suffix == ".js" else media_type,
+    )
+
+
+class Page(Handler):
+    """The single page; which screen it shows is told by the address alone."""
+
+    access = {"GET": Access.public, "HEAD": Access.public}
+
+    def get(self, *_: str) -> None:
+        server = self.services.config.server
+        nonce = secrets.token_urlsafe(16)
+        ancestors = " ".join(server.frame_ancestors) or "'none'"
+        self.set_header("Content-Security-Policy", _CSP.format(nonce=nonce, ancestors=ancestors))
+        if server.frame_ancestors:
+            self.clear_header("X-Frame-Options")  # it cannot name origins; the policy above does
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        page = self.services.assets.index
+        self.write(page.replace("__BASE__", server.base_path).replace("__NONCE__", nonce))
+
+    def head(self, *_: str) -> None:
+        self.get()
+
+
+class AssetFile(Handler):
+    """A file of the page; its name holds its hash, so it never changes."""
+
+    access = {"GET": Access.public, "HEAD": Access.public}
+
+    def get(self, name: str) -> None:
+        asset = self.services.assets.files.get(name)
+        if asset is None:
+            raise Problem(Code.not_found)
+        self.set_header("Content-Type", asset.media_type)
+        self.set_header("Cache-Control", f"public, max-age={_YEAR_S}, immutable")
+        self.set_header("Vary", "Accept-Encoding")
+        if asset.gzipped and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.write(asset.gzipped)
+        else:
+            self.write(asset.content)
+
+    def head(self, name: str) -> None:
+        self.get(name)
+
+
+class ToBase(Handler):
+    """``/console`` → ``/console/``."""
+
+    access = {"GET": Access.public}
+
+    def get(self) -> None:
+        self.redirect(self.services.config.server.base_path)
+
+
+class NotFound(Handler):
+    """Everything that is not in the route table."""
+
+    access = dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"), Access.public)
+
+    def _refuse(self, *_: str) -> None:
+        raise Problem(Code.not_found)
+
+    get = head = post = put = patch = delete = options = _refuse

@@ -1,0 +1,36 @@
+"""What handlers may use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from muxboard.access.caps import Caps
+    from muxboard.access.grants import Grants
+    from muxboard.access.token import TokenGate
+    from muxboard.config import Config
+    from muxboard.hosts.sweep import Sweeper
+    from muxboard.records.audit import Audit
+    from muxboard.records.metrics import Metrics
+    from muxboard.registry.memory import MemoryRegistry
+    from muxboard.terminals.attach import Attacher
+    from muxboard.web.events import Events
+    from muxboard.web.origin import Origins
+    from muxboard.web.pages import Assets
+
+
+class Services(NamedTuple):
+    """Everything that the composition root has built for the handlers."""
+
+    config: Config
+    gate: TokenGate
+    grants: Grants
+    caps: Caps
+    registry: MemoryRegistry
+    sweeper: Sweeper
+    attacher: Attacher
+    audit: Audit
+    metrics: Metrics
+    origins: Origins
+    assets: Assets
+    streams: set[Events]

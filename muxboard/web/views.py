@@ -1,0 +1,240 @@
+"""The API's structs, as they stand in JSON. The page's types are made from these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from muxboard.access.grants import Need
+from muxboard.hosts.model import HostState, Session, UserState
+from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
+
+if TYPE_CHECKING:
+    from muxboard.access.grants import Grants
+    from muxboard.access.principal import Principal
+    from muxboard.config.schema import Role
+    from muxboard.hosts.sweep import Sweeper
+    from muxboard.terminals.terminal import Terminal
+
+SessionView = Session
+
+
+class UserView(Struct, frozen=True):
+    """One tmux user, as far as the principal may see."""
+
+    name: str
+    state: UserState
+    problem: str | None
+    remedy: str | None
+    stale: bool
+    may_create: bool
+    may_control: bool
+    sessions: tuple[Session, ...]
+
+
+class HostView(Struct, frozen=True):
+    """One host, as far as the principal may see."""
+
+    key: str
+    label: str
+    hostname: str
+    local: bool
+    state: HostState
+    problem: str | None
+    remedy: str | None
+    checked_at: float
+    seen_at: float
+    stale: bool
+    sweep_ms: int
+    users: tuple[UserView, ...]
+
+
+class Inventory(Struct, frozen=True):
+    """Everything that the principal may see, from the cache."""
+
+    generation: int
+    hosts: tuple[HostView, ...]
+
+
+class Checked(Struct, frozen=True):
+    """Host key → time of its last sweep, when that changed nothing else."""
+
+    hosts: dict[str, float]
+
+
+class PrincipalView(Struct, frozen=True):
+    """Who is asking."""
+
+    name: str
+    groups: tuple[str, ...]
+    gate: str
+
+
+class Attaches(Struct, frozen=True):
+    """How many terminals are open, of how many."""
+
+    used: int
+    limit: int
+
+
+class Me(Struct, frozen=True):
+    """Who is asking and what they may do; targets are ``host/user``."""
+
+    principal: PrincipalView
+    role_by_target: dict[str, str]
+    expires_at: float | None
+    attaches: Attaches
+
+
+class SessionCreated(Struct, frozen=True):
+    """A new session."""
+
+    id: str
+    name: str
+
+
+class TerminalCreated(Struct, frozen=True):
+    """A new terminal that waits for its connection."""
+
+    id: str
+    mode: TerminalMode
+    cols: int
+    rows: int
+    transports: tuple[str, ...]
+
+
+class TerminalView(Struct, frozen=True):
+    """A live terminal in a list."""
+
+    id: str
+    host: str
+    user: str
+    session: str
+    mode: TerminalMode
+    cols: int
+    rows: int
+    started: float
+    connected: bool
+    bytes_in: int
+    bytes_out: int
+    principal: str
+
+
+class FieldErrorView(Struct, frozen=True):
+    """One thing that is wrong in a request."""
+
+    path: str
+    reason: str
+
+
+class ProblemView(Struct, frozen=True, omit_defaults=True):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[FieldErrorView, ...] = ()
+
+
+class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
+    token: Annotated[str, Meta(max_length=4096)]
+
+
+class RefreshBody(Struct, frozen=True, forbid_unknown_fields=True):
+    host: str | None = None
+
+
+class CreateBody(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    command: str | None = None
+    directory: str | None = None
+
+
+class RenameBody(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+
+
+_Size = Annotated[int, Meta(ge=1, le=10_000, extra={"must": "be 1 to 10000"})]
+
+
+class AttachBody(Struct, frozen=True, forbid_unknown_fields=True):
+    host: str
+    user: str
+    session: str
+    mode: Annotated[Literal["control", "view"], Meta(extra={"must": "be control or view"})] = "control"
+    cols: _Size = 80
+    rows: _Size = 24
+
+
+def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Inventory:
+    """Return what a principal may see; hosts without a user in reach are left out."""
+    hosts = []
+    for key, host in sweeper.hosts.items():
+        visible = [name for name in host.users if grants.allows(principal, Need.list, key, name)]
+        if not visible:
+            continue
+        report = host.report
+        users = tuple(
+            UserView(
+                name=user.name,
+                state=user.state,
+                problem=user.problem,
+                remedy=user.remedy,
+                stale=user.stale,
+                may_create=grants.allows(principal, Need.create, key, user.name),
+                may_control=grants.allows(principal, Need.control, key, user.name),
+                sessions=user.sessions,
+            )
+            for user in report.users
+            if user.name in visible
+        )
+        hosts.append(
+            HostView(
+                key=key,
+                label=host.config.label,
+                hostname=host.config.hostname,
+                local=host.config.local,
+                state=report.state,
+                problem=report.problem,
+                remedy=report.remedy,
+                checked_at=report.checked_at,
+                seen_at=report.seen_at,
+                stale=report.stale,
+                sweep_ms=report.sweep_ms,
+                users=users,
+            )
+        )
+    return Inventory(sweeper.generation, tuple(hosts))
+
+
+def roles(sweeper: Sweeper, grants: Grants, principal: Principal) -> dict[str, str]:
+    """Return ``host/user`` → role for everything in reach."""
+    found: dict[str, str] = {}
+    for key, host in sweeper.hosts.items():
+        for user in host.users:
+            role: Role | None = grants.role(principal, key, user)
+            if role is not None:
+                found[f"{key}/{user}"] = role
+    return found
+
+
+def terminal_view(terminal: Terminal) -> TerminalView:
+    """Return a terminal as it stands in a list."""
+    return TerminalView(
+        id=terminal.id,
+        host=terminal.target.host,
+        user=terminal.target.user,
+        session=terminal.target.name,
+        mode=terminal.mode,
+        cols=terminal.cols,
+        rows=terminal.rows,
+        started=terminal.started,
+        connected=terminal.connected,
+        bytes_in=terminal.input_offset,
+        bytes_out=terminal.output_offset,
+        principal=terminal.principal.name,
+    )
