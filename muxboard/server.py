@@ -124,7 +124,7 @@ class Service:
             app,
             max_body_size=HARD_BODY_BYTES,
             max_header_size=HEADER_BYTES,
-            idle_connection_timeout=120,
+            idle_connection_timeout=60,
             body_timeout=30,
         )
         server.add_sockets(sockets)

@@ -25,6 +25,11 @@ class Flight(Generic[T]):
         self._name = name
         self._running: asyncio.Future[T] | None = None
 
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._running is not None
+
     async def join(self) -> T:
         """Return the result of the run under way, or of a new one."""
         if self._running is None:

@@ -51,6 +51,11 @@ class ManagedHost:
         """Stop what runs. Idempotent."""
         await self._tasks.close()
 
+    @property
+    def sweeping(self) -> bool:
+        """Whether it is being asked now."""
+        return self._sweeps.running
+
     async def sweep(self) -> HostReport:
         """Ask the host, or join the sweep under way; return the report."""
         return await self._sweeps.join()

@@ -74,6 +74,8 @@ class Sweeper:
 
     def sweep_soon(self, host: ManagedHost) -> None:
         """Ask one host unless it is being asked already; does not wait."""
+        if host.sweeping:
+            return
         self._tasks.start(self._one(host), f"sweep of {host.config.key}")
 
     async def _one(self, host: ManagedHost) -> None:

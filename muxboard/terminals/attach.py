@@ -153,7 +153,7 @@ class Attacher:
 
     def end(self, terminal: Terminal, reason: ExitReason) -> None:
         """End a terminal for a reason; does not wait. Idempotent."""
-        if terminal.end(exit_message(reason)):
+        if terminal.end(exit_message(reason, terminal.pty.exit_code)):
             terminal.reason = reason
             self._tasks.start(self._undo.pop(terminal.id).aclose(), f"end of {terminal.id[:6]}")
 

@@ -54,7 +54,8 @@ class NoticeMessage(Struct, frozen=True, tag_field="type", tag="notice"):
 
 
 class ExitMessage(Struct, frozen=True, tag_field="type", tag="exit"):
-    """The last message: why this connection, or the terminal, has ended."""
+    """The last message: why this connection, or the terminal, has ended. ``code`` is the exit status of
+    what ran on the terminal, where it ended by itself."""
 
     reason: ExitReason
     code: int | None

@@ -67,6 +67,11 @@ class Pty:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the child ended, negative for a signal; None while it runs."""
+        return self._child.returncode
+
     def read(self, limit: int) -> tuple[bytes, bool]:
         """Return what can be read now, at most ``limit`` bytes, and whether that was the end."""
         chunks: list[bytes] = []
@@ -140,6 +145,9 @@ class Pty:
         self._manager.want(self, reading=True)
 
     def _ended(self, _fd: int = -1, _events: int = 0) -> None:
+        if self._closed:  # while the zombie keeps the group's number ours
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         if self._child.poll() is None:
             return
         self._drop_pidfd()
@@ -157,7 +165,8 @@ class Pty:
     async def close(self) -> None:
         """End the child's process group and close the PTY. Idempotent.
 
-        SIGHUP, then SIGTERM, then SIGKILL, each after ``GRACE_S`` seconds. The master is closed at once:
+        SIGHUP, then SIGTERM, then SIGKILL, each after ``GRACE_S`` seconds; when the child is gone, whoever
+        is left of its group is killed. The master is closed at once:
         that ends a chain through sudo, whose inner processes we may not signal. Cancelling leaves the
         child to the loop, which reaps it when it ends.
         """
@@ -174,9 +183,6 @@ class Pty:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, sign)
             await asyncio.wait([self._exited], timeout=GRACE_S)
-        if self._exited.done():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # whoever is left of its group
 
 
 def _nothing() -> None:

@@ -46,9 +46,9 @@ _SENTENCES: dict[ExitReason, str] = {
 }
 
 
-def exit_message(reason: ExitReason, message: str = "") -> ExitMessage:
-    """Return the last message for a reason."""
-    return ExitMessage(reason=reason, code=None, message=message or _SENTENCES[reason])
+def exit_message(reason: ExitReason, code: int | None = None) -> ExitMessage:
+    """Return the last message for a reason; ``code`` is the child's exit status."""
+    return ExitMessage(reason=reason, code=code, message=_SENTENCES[reason])
 
 
 class Sink(Protocol):
@@ -314,10 +314,14 @@ class Terminal:
         except LookupError:
             missed = None
         if missed is None:
+            try:
+                self._respawn()
+            except OSError:
+                sink.ended(exit_message("failed"))
+                self._on_end(self, "failed")
+                return
             self._ring.clear()
-            self._flow.acked = self._ring.end
-            self._respawn()
-            offset = self._ring.end
+            offset = self._flow.acked = self._ring.end
         else:
             self._flow.acked = max(self._flow.acked, offset)
             self._ring.trim(offset)
@@ -343,11 +347,10 @@ class Terminal:
         self._maybe_exit()
 
     def _respawn(self) -> None:
-        old = self.pty
+        old, self.pty = self.pty, self._start()
         old.on_readable = old.on_exit = lambda: None
         self._retire(old)
         self._disarm("exit")
-        self.pty = self._start()
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""

@@ -9,13 +9,15 @@ import msgspec
 from tornado.iostream import StreamClosedError
 
 from muxboard.problems import Code, Problem
+from muxboard.registry.memory import Full
 from muxboard.web import views
 from muxboard.web.handler import Access, Handler, now
 
 if TYPE_CHECKING:
     from muxboard.hosts.model import HostReport
 
-KEEPALIVE_S = 15.0
+KEEPALIVE_S = 14.0  # at least every 15
+STREAMS_PER_PRINCIPAL = 32  # dashboards open at once; each makes hosts be asked oftener
 
 
 class Events(Handler):
@@ -37,6 +39,14 @@ class Events(Handler):
         self._wake = asyncio.Event()
         self._changed = True
         self._gone = False
+        try:
+            lease = await services.registry.lease(
+                self.request_id, {f"streams of {self.principal.key}": STREAMS_PER_PRINCIPAL}
+            )
+        except Full as error:
+            raise Problem(
+                Code.rate_limited, f"You have {STREAMS_PER_PRINCIPAL} dashboards open.", retry_after=10
+            ) from error
         services.sweeper.observe(self._swept)
         services.sweeper.watch()
         services.streams.add(self)
@@ -52,6 +62,7 @@ class Events(Handler):
         except StreamClosedError:
             pass
         finally:
+            await services.registry.release(lease)
             services.streams.discard(self)
             services.sweeper.unwatch()
             services.sweeper.forget(self._swept)
@@ -65,8 +76,7 @@ class Events(Handler):
         if expires is not None and expires <= now():
             self._gone = True
         else:
-            self.write(": keepalive\n\n")
-            await self.flush()
+            self.write(": keepalive\n\n")  # for proxies; scripts cannot see it, so _send follows
 
     async def _send(self) -> None:
         services = self.services

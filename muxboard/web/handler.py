@@ -88,7 +88,12 @@ class Guard(tornado.web.RequestHandler):
         if access is None:
             raise Problem(Code.method_not_allowed)
         if access is Access.public:
-            if request.headers.get("Origin") and not services.origins.allows(self.seen, request.headers):
+            safe = request.method in {"GET", "HEAD"}
+            if (
+                not safe
+                and request.headers.get("Origin")
+                and not services.origins.allows(self.seen, request.headers)
+            ):
                 raise Problem(Code.origin_refused)
             return
         self.principal = await self._identify()
@@ -197,7 +202,7 @@ class Guard(tornado.web.RequestHandler):
         if problem.code is Code.unauthenticated:
             self.set_header("WWW-Authenticate", 'Bearer realm="muxboard"')
         view = ProblemView(
-            type=f"about:blank#{problem.code.name}",
+            type=f"urn:muxboard:problem:{problem.code.name}",
             title=problem.code.title,
             status=problem.code.status,
             detail=problem.detail,
@@ -238,7 +243,7 @@ class Handler(Guard):
 
     async def prepare(self) -> None:
         length = self.request.headers.get("Content-Length", "0")
-        if length.isdigit() and int(length) > BODY_BYTES:
+        if length.isdigit() and (len(length) > 9 or int(length) > BODY_BYTES):  # noqa: PLR2004  9 digits
             self.set_header("Connection", "close")
             raise Problem(Code.too_large, f"A request may hold {BODY_BYTES} bytes.")
         await super().prepare()

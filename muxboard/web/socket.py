@@ -46,7 +46,7 @@ class TerminalSocket(SocketHandler):
         self.terminal = self._terminal
         self.terminal.connect(self, self._offset)
 
-    async def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> None:
         terminal = self.terminal
         if terminal is None:
             return
