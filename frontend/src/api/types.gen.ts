@@ -1,17 +1,4 @@
-// The messages of the HTTP API and of the terminal protocol (docs: the public contract, §3 and §4).
-// One name here is one struct of the server; nothing else in the frontend repeats a field.
-
-export type HostState =
-  | "ok"
-  | "pending"
-  | "unreachable"
-  | "auth_failed"
-  | "host_key_unknown"
-  | "host_key_changed"
-  | "timeout"
-  | "error";
-
-export type UserState = "ok" | "no_server" | "sudo_refused" | "tmux_missing" | "socket_unreadable" | "error";
+// Made by tools/generate from the server's structs: edit those, not this.
 
 export type ProblemCode =
   | "unauthenticated"
@@ -20,6 +7,7 @@ export type ProblemCode =
   | "host_refused"
   | "not_found"
   | "session_not_found"
+  | "method_not_allowed"
   | "session_exists"
   | "confirm_mismatch"
   | "invalid"
@@ -33,10 +21,24 @@ export type ProblemCode =
   | "host_unreachable"
   | "host_key"
   | "auth_failed"
+  | "host_error"
   | "timeout"
   | "draining"
   | "registry_unavailable"
-  | "audit_unavailable";
+  | "audit_unavailable"
+  | "internal";
+
+export type HostState =
+  | "ok"
+  | "pending"
+  | "unreachable"
+  | "auth_failed"
+  | "host_key_unknown"
+  | "host_key_changed"
+  | "timeout"
+  | "error";
+
+export type UserState = "ok" | "no_server" | "sudo_refused" | "tmux_missing" | "socket_unreadable" | "error";
 
 export type ExitReason =
   | "exited"
@@ -71,7 +73,8 @@ export interface UserView {
   name: string;
   state: UserState;
   problem: string | null;
-  remedy?: string | null;
+  remedy: string | null;
+  stale: boolean;
   may_create: boolean;
   may_control: boolean;
   sessions: SessionView[];
@@ -84,10 +87,11 @@ export interface HostView {
   local: boolean;
   state: HostState;
   problem: string | null;
-  remedy?: string | null;
-  checked_at: number | null;
+  remedy: string | null;
+  checked_at: number;
+  seen_at: number;
   stale: boolean;
-  sweep_ms: number | null;
+  sweep_ms: number;
   users: UserView[];
 }
 
@@ -96,11 +100,31 @@ export interface Inventory {
   hosts: HostView[];
 }
 
+export interface Checked {
+  hosts: Record<string, number>;
+}
+
+export interface PrincipalView {
+  name: string;
+  groups: string[];
+  gate: string;
+}
+
+export interface Attaches {
+  used: number;
+  limit: number;
+}
+
 export interface Me {
-  principal: { name: string; groups: string[]; gate: string };
-  role_by_target: unknown;
+  principal: PrincipalView;
+  role_by_target: Record<string, string>;
   expires_at: number | null;
-  attaches: { used: number; limit: number };
+  attaches: Attaches;
+}
+
+export interface SessionCreated {
+  id: string;
+  name: string;
 }
 
 export interface TerminalCreated {
@@ -117,11 +141,13 @@ export interface TerminalView {
   user: string;
   session: string;
   mode: TerminalMode;
-}
-
-export interface SessionCreated {
-  id: string;
-  name: string;
+  cols: number;
+  rows: number;
+  started: number;
+  connected: boolean;
+  bytes_in: number;
+  bytes_out: number;
+  principal: string;
 }
 
 export interface FieldError {
@@ -157,7 +183,7 @@ export interface ResetMessage {
 
 export interface NoticeMessage {
   type: "notice";
-  level: string;
+  level: "info" | "warning" | "error";
   code: string;
   message: string;
 }
@@ -169,8 +195,6 @@ export interface ExitMessage {
   message: string;
 }
 
-export type ServerMessage = HelloMessage | ResetMessage | NoticeMessage | ExitMessage;
-
 export interface AckMessage {
   type: "ack";
   offset: number;
@@ -181,5 +205,7 @@ export interface ResizeMessage {
   cols: number;
   rows: number;
 }
+
+export type ServerMessage = HelloMessage | ResetMessage | NoticeMessage | ExitMessage;
 
 export type ClientMessage = AckMessage | ResizeMessage;
