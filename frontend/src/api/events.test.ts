@@ -11,7 +11,9 @@ class FakeSource implements Source {
     this.closed = true;
   }
   fire(type: string, data: unknown): void {
-    this.heard.get(type)?.({ data: typeof data === "string" ? data : JSON.stringify(data) } as MessageEvent<string>);
+    this.heard.get(type)?.({
+      data: typeof data === "string" ? data : JSON.stringify(data),
+    } as MessageEvent<string>);
   }
 }
 

@@ -2,7 +2,11 @@ import { expect, test } from "vitest";
 import { problemFrom } from "./problem.ts";
 
 test("detail is shown before title, with the wait in words", () => {
-  const error = problemFrom(429, { title: "Too many", detail: "Too many logins", code: "rate_limited" }, "90");
+  const error = problemFrom(
+    429,
+    { title: "Too many", detail: "Too many logins", code: "rate_limited" },
+    "90",
+  );
   expect(error.message).toBe("Too many logins. Try again in 2 minutes.");
   expect(error.retryAfter).toBe(90);
 });
@@ -15,6 +19,10 @@ test("a proxy's page instead of a problem is still a sentence", () => {
 });
 
 test("field errors of a wrong shape are left out", () => {
-  const error = problemFrom(400, { code: "invalid", errors: [{ path: "name", reason: "empty" }, 3, {}] }, null);
+  const error = problemFrom(
+    400,
+    { code: "invalid", errors: [{ path: "name", reason: "empty" }, 3, {}] },
+    null,
+  );
   expect(error.errors).toEqual([{ path: "name", reason: "empty" }]);
 });

@@ -21,12 +21,18 @@ export class ApiError extends Error {
 
   /** Worth trying again by itself: the service or the way to it is away for a moment. */
   get passing(): boolean {
-    return this.code === "offline" || this.code === "draining" || (this.code === "unknown" && this.status >= 500);
+    return (
+      this.code === "offline" || this.code === "draining" || (this.code === "unknown" && this.status >= 500)
+    );
   }
 }
 
 export function offline(): ApiError {
-  return new ApiError(0, "offline", "The muxboard service does not answer. Check the network, then try again.");
+  return new ApiError(
+    0,
+    "offline",
+    "The muxboard service does not answer. Check the network, then try again.",
+  );
 }
 
 /** Reads an error answer. Trusts nothing in it: every field may be absent or of another type. */

@@ -8,7 +8,10 @@
 export function giveStylesTheNonce(page: Document = document): void {
   const nonce = page.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce;
   if (!nonce) return;
-  const create = page.createElement.bind(page) as (name: string, options?: ElementCreationOptions) => HTMLElement;
+  const create = page.createElement.bind(page) as (
+    name: string,
+    options?: ElementCreationOptions,
+  ) => HTMLElement;
   page.createElement = ((name: string, options?: ElementCreationOptions) => {
     const element = create(name, options);
     if (element instanceof HTMLStyleElement) element.nonce = nonce;

@@ -17,7 +17,7 @@ export function exact(at: number): string {
 /** `14:02` today, `3 Mar 14:02` before. */
 export function clock(at: number, now: number): string {
   const then = new Date(at * 1000);
-  const time = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+  const time = then.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
   if (then.toDateString() === new Date(now * 1000).toDateString()) return time;
   return `${then.toLocaleDateString(undefined, { day: "numeric", month: "short" })} ${time}`;
 }

@@ -7,21 +7,34 @@ class FakeSocket implements Socket {
   binaryType = "";
   bufferedAmount = 0;
   closed = false;
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: unknown }) => void) | null = null;
-  onclose: ((event: { code: number }) => void) | null = null;
+  heard = new Map<string, (event: never) => void>();
   constructor(readonly offset: number) {}
   send(): void {}
+  addEventListener(type: string, heard: (event: never) => void): void {
+    this.heard.set(type, heard);
+  }
+  fire(type: "open" | "message" | "close", event: object): void {
+    this.heard.get(type)?.(event as never);
+  }
   close(): void {
     this.closed = true;
   }
   hello(offset = 0): void {
-    this.onopen?.();
-    const hello = { type: "hello", id: "t", mode: "control", offset, input_offset: 0, window: 1024, cols: 80, rows: 24 };
-    this.onmessage?.({ data: JSON.stringify(hello) });
+    this.fire("open", {});
+    const hello = {
+      type: "hello",
+      id: "t",
+      mode: "control",
+      offset,
+      input_offset: 0,
+      window: 1024,
+      cols: 80,
+      rows: 24,
+    };
+    this.fire("message", { data: JSON.stringify(hello) });
   }
   output(text: string): void {
-    this.onmessage?.({ data: new TextEncoder().encode(text).buffer });
+    this.fire("message", { data: new TextEncoder().encode(text).buffer });
   }
 }
 
@@ -74,7 +87,7 @@ afterEach(() => {
 test("a cut connection is reopened at the next byte, without asking first", () => {
   last().hello();
   last().output("abc");
-  last().onclose?.({ code: 1006 });
+  last().fire("close", { code: 1006 });
   expect(link.connected).toBe(false);
   vi.advanceTimersByTime(300);
   expect(sockets.length).toBe(2);
@@ -83,7 +96,7 @@ test("a cut connection is reopened at the next byte, without asking first", () =
 });
 
 test("a refused upgrade asks what is the matter, then tries again", async () => {
-  last().onclose?.({ code: 1006 });
+  last().fire("close", { code: 1006 });
   await vi.advanceTimersByTimeAsync(300);
   expect(probes).toBe(1);
   expect(sockets.length).toBe(2);
@@ -91,7 +104,7 @@ test("a refused upgrade asks what is the matter, then tries again", async () => 
 
 test("a terminal that is gone is the owner's business", async () => {
   presence = "gone";
-  last().onclose?.({ code: 1006 });
+  last().fire("close", { code: 1006 });
   await vi.advanceTimersByTimeAsync(10_000);
   expect(lost).toEqual(["gone"]);
   expect(sockets.length).toBe(1);
@@ -99,7 +112,7 @@ test("a terminal that is gone is the owner's business", async () => {
 
 test("close codes become reasons", () => {
   last().hello();
-  last().onclose?.({ code: 4401 });
+  last().fire("close", { code: 4401 });
   expect(lost).toEqual(["unauthenticated"]);
 });
 
@@ -112,7 +125,7 @@ test("a socket that never opens is given up after the watchdog", async () => {
 
 test("coming online does not wait for the timer", () => {
   last().hello();
-  last().onclose?.({ code: 1006 });
+  last().fire("close", { code: 1006 });
   connection.wake();
   expect(sockets.length).toBe(2);
 });
@@ -127,8 +140,8 @@ test("a jump of the clock reopens a socket that may be dead", () => {
 
 test("after exit nothing is opened again", () => {
   last().hello();
-  last().onmessage?.({ data: JSON.stringify({ type: "exit", reason: "exited", code: 0, message: "" }) });
-  last().onclose?.({ code: 1000 });
+  last().fire("message", { data: JSON.stringify({ type: "exit", reason: "exited", code: 0, message: "" }) });
+  last().fire("close", { code: 1000 });
   vi.advanceTimersByTime(60_000);
   expect(sockets.length).toBe(1);
   expect(lost).toEqual([]);

@@ -14,10 +14,10 @@ export const SLEPT_HIDDEN_MS = 150_000;
 /** The part of WebSocket that this file uses; tests bring their own. */
 export interface Socket extends Wire {
   binaryType: string;
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
   close(): void;
+  addEventListener(type: "open", heard: () => void): void;
+  addEventListener(type: "message", heard: (event: { data: unknown }) => void): void;
+  addEventListener(type: "close", heard: (event: { code: number }) => void): void;
 }
 
 /** Why a terminal cannot be reached again as it is. */
@@ -87,10 +87,11 @@ export class Connection extends Disposable {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#watchdog.start(CONNECT_MS, () => this.#failed(socket, 1006));
-    socket.onopen = () => {
+    // A socket that was dropped may still speak: only the current one is heard.
+    socket.addEventListener("open", () => {
       if (socket === this.#socket) this.link.connect(socket);
-    };
-    socket.onmessage = ({ data }) => {
+    });
+    socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
       if (typeof data === "string") this.link.text(data);
       else if (data instanceof ArrayBuffer) this.link.binary(new Uint8Array(data));
@@ -98,8 +99,8 @@ export class Connection extends Disposable {
         this.#watchdog.stop();
         this.#backoff.reset();
       }
-    };
-    socket.onclose = ({ code }) => this.#failed(socket, code);
+    });
+    socket.addEventListener("close", ({ code }) => this.#failed(socket, code));
   }
 
   #failed(socket: Socket, code: number): void {
@@ -127,12 +128,7 @@ export class Connection extends Disposable {
     this.#socket = null;
     this.#watchdog.stop();
     this.#retry.stop();
-    if (socket) {
-      socket.onopen = null;
-      socket.onmessage = null;
-      socket.onclose = null;
-      socket.close();
-    }
+    socket?.close();
     this.link.cut();
   }
 

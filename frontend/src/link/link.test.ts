@@ -1,6 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { TerminalMode } from "../api/types.gen.ts";
-import { ACK_MS, FRAME_BYTES, Link, type LinkListener, PACE_MS, PENDING_BYTES, SOCKET_BYTES, type Wire } from "./link.ts";
+import {
+  ACK_MS,
+  FRAME_BYTES,
+  Link,
+  type LinkListener,
+  PACE_MS,
+  PENDING_BYTES,
+  SOCKET_BYTES,
+  type Wire,
+} from "./link.ts";
 
 class FakeWire implements Wire {
   bufferedAmount = 0;
@@ -255,7 +264,15 @@ describe("end", () => {
   });
 
   test("unknown and broken messages harm nothing", () => {
-    for (const frame of ["", "{", "null", "[]", '{"type":"hello"}', '{"type":"reset","offset":-1}', '{"type":"x"}']) {
+    for (const frame of [
+      "",
+      "{",
+      "null",
+      "[]",
+      '{"type":"hello"}',
+      '{"type":"reset","offset":-1}',
+      '{"type":"x"}',
+    ]) {
       link.text(frame);
     }
     expect(link.connected).toBe(true);

@@ -231,7 +231,7 @@ export class Link extends Disposable {
     }
   }
 
-  #say(level: string, code: string, message: string): void {
+  #say(level: NoticeMessage["level"], code: string, message: string): void {
     this.listener.notice({ type: "notice", level, code, message });
   }
 }

@@ -41,8 +41,20 @@ const HOSTS: Record<HostState, Condition> = {
     sentence: "this may be another machine; we do not talk to it until someone has checked",
     fix: "How to fix",
   },
-  timeout: { tone: "bad", glyph: "clock", word: "too slow", sentence: "did not answer in time", fix: "How to fix" },
-  error: { tone: "bad", glyph: "cross", word: "failed", sentence: "asking this host failed", fix: "How to fix" },
+  timeout: {
+    tone: "bad",
+    glyph: "clock",
+    word: "too slow",
+    sentence: "did not answer in time",
+    fix: "How to fix",
+  },
+  error: {
+    tone: "bad",
+    glyph: "cross",
+    word: "failed",
+    sentence: "asking this host failed",
+    fix: "How to fix",
+  },
 };
 
 const USERS: Record<UserState, Condition> = {

@@ -1,4 +1,4 @@
-import { type LiveState, InventoryEvents } from "../api/events.ts";
+import { InventoryEvents, type LiveState } from "../api/events.ts";
 import { apiUrl } from "../api/request.ts";
 import { fetchInventory } from "../api/sessions.ts";
 import type { Inventory } from "../api/types.gen.ts";

@@ -5,7 +5,18 @@ const base = new URL("https://ops.example/console/");
 const read = (path: string) => readRoute(new URL(path, base), base);
 
 test("every name survives the way through the address bar", () => {
-  for (const session of ["api", "a b", "50%", "#(touch x)", "=x", "-dash", "a/b", "ünï 🦀", "?mode=view", "&"]) {
+  for (const session of [
+    "api",
+    "a b",
+    "50%",
+    "#(touch x)",
+    "=x",
+    "-dash",
+    "a/b",
+    "ünï 🦀",
+    "?mode=view",
+    "&",
+  ]) {
     const target = { host: "web1", user: "deploy", session };
     expect(read(terminalPath(target, "view"))).toEqual({ page: "terminal", target, mode: "view" });
     expect(read(terminalPath(target, "control"))).toEqual({ page: "terminal", target, mode: "control" });

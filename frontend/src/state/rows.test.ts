@@ -18,6 +18,8 @@ const user = (name: string, sessions: SessionView[], more: Partial<UserView> = {
   name,
   state: "ok",
   problem: null,
+  remedy: null,
+  stale: false,
   may_create: true,
   may_control: true,
   sessions,
@@ -30,7 +32,9 @@ const host = (key: string, users: UserView[], more: Partial<HostView> = {}): Hos
   local: false,
   state: "ok",
   problem: null,
+  remedy: null,
   checked_at: 0,
+  seen_at: 0,
   stale: false,
   sweep_ms: 1,
   users,
@@ -47,7 +51,8 @@ const inventory = {
     host("edge7", [user("ops", [session("relay")])], { state: "unreachable", stale: true }),
   ],
 };
-const names = (filter: string): string[] => rowsOf(arrange(inventory, needlesOf(filter))).map((r) => r.session.name);
+const names = (filter: string): string[] =>
+  rowsOf(arrange(inventory, needlesOf(filter))).map((r) => r.session.name);
 
 test("every needle must match somewhere in the row", () => {
   expect(names("")).toEqual(["api", "worker", "relay"]);

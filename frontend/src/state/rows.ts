@@ -1,6 +1,6 @@
 import type { HostView, Inventory, SessionView, UserView } from "../api/types.gen.ts";
 import { count } from "../lib/words.ts";
-import { hostCondition, userCondition } from "./conditions.ts";
+import { type Condition, hostCondition, userCondition } from "./conditions.ts";
 import { rowKey } from "./inventory.ts";
 
 export interface Row {
@@ -73,26 +73,24 @@ export interface Summary {
 export function summarise(inventory: Inventory): Summary {
   const { hosts } = inventory;
   const sessions = hosts.reduce((n, h) => n + h.users.reduce((m, u) => m + u.sessions.length, 0), 0);
-  const troubles: string[] = [];
-  const tally = (words: string[], one: string, many: string): void => {
-    for (const word of [...new Set(words)]) {
-      troubles.push(`${count(words.filter((w) => w === word).length, one, many)} ${word}`);
-    }
-  };
   const failed = hosts.map(hostCondition).filter((c) => c.tone === "bad" || c.tone === "danger");
-  tally(failed.map((c) => (c.word === "failed" || c.word === "unreachable" ? c.word : `with ${c.word}`)), "host", "hosts");
   const refused = hosts.flatMap((h) => h.users.map(userCondition)).filter((c) => c.tone === "bad");
-  tally(
-    refused.map((c) => (c.word === "sudo refused" ? "refused" : c.word === "failed" ? "failed" : `with ${c.word}`)),
-    "tmux user",
-    "tmux users",
-  );
   const pending = hosts.filter((h) => h.state === "pending").length;
   return {
     sessions: `${count(sessions, "session")} on ${count(hosts.length, "host")}`,
     asking: pending > 0 ? `asking ${count(pending, "host")}…` : "",
-    troubles,
+    troubles: [
+      ...tally(failed, "host", (word) => (word === "host key changed" ? "with a changed key" : word)),
+      ...tally(refused, "tmux user", (word) => (word === "sudo refused" ? "refused" : word)),
+    ],
   };
+}
+
+/** `1 host unreachable`; with more than two kinds of trouble only their number: the rows say the rest. */
+function tally(troubled: Condition[], noun: string, say: (word: string) => string): string[] {
+  const words = [...new Set(troubled.map((c) => c.word))];
+  if (words.length > 2) return [`${count(troubled.length, noun)} in trouble`];
+  return words.map((word) => `${count(troubled.filter((c) => c.word === word).length, noun)} ${say(word)}`);
 }
 
 /** A free name for a new session: `main`, then `main-2`, … */

@@ -1,0 +1,16 @@
+import "./styles/main.css";
+import { giveStylesTheNonce } from "./lib/style-nonce.ts";
+import { App } from "./state/app.ts";
+import { takeTokenFromAddress } from "./state/auth.ts";
+import { MuxApp } from "./ui/mux-app.ts";
+
+const token = takeTokenFromAddress();
+giveStylesTheNonce();
+
+const app = new App();
+void app.auth.start(token).then(() => {
+  if (app.auth.state === "in" && app.router.route.page === "login") app.router.afterLogin();
+});
+customElements.define("mux-app", MuxApp);
+const page = document.querySelector<MuxApp>("mux-app");
+if (page) page.app = app;

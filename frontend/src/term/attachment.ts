@@ -1,0 +1,222 @@
+import { asApiError } from "../api/problem.ts";
+import type { Target } from "../api/sessions.ts";
+import {
+  createTerminal,
+  endTerminal,
+  probeTerminal,
+  type Size,
+  SUBPROTOCOL,
+  socketUrl,
+} from "../api/terminals.ts";
+import type { ExitMessage, HelloMessage, NoticeMessage, TerminalMode } from "../api/types.gen.ts";
+import { Backoff } from "../lib/backoff.ts";
+import { Disposable, listen, Timer } from "../lib/disposable.ts";
+import { Connection, type Loss } from "../link/connection.ts";
+import { Link } from "../link/link.ts";
+import { type End, endOf, type Phase } from "./phase.ts";
+
+/** A cut is not shown before it has lasted this long: most are over sooner, and a flash of words helps nobody. */
+export const QUIET_MS = 1_000;
+/** Keys typed into a dead line go to the next terminal only when they are this young. */
+const CARRY_MS = 30_000;
+
+export interface AttachmentListener {
+  hello(message: HelloMessage, resumed: boolean): void;
+  output(bytes: Uint8Array, parsed: () => void): void;
+  reset(): void;
+  notice(message: NoticeMessage): void;
+  changed(): void;
+  size(): Size;
+}
+
+const LOSSES: Record<"forbidden" | "refused", End> = {
+  forbidden: { why: "you may not use this terminal", detail: "", again: false },
+  refused: { why: "the service closed it", detail: "", again: true },
+};
+
+/**
+ * Keeps a target attached: asks for a terminal, keeps it connected, asks for a new one when the old one is
+ * gone. One Link per terminal, one Connection per Link; this decides what happens between them.
+ */
+export class Attachment extends Disposable {
+  phase: Phase = "connecting";
+  end: End | null = null;
+  link: Link | null = null;
+  /** The cut has lasted long enough to be shown. */
+  announced = false;
+  #connection: Connection | null = null;
+  #quiet = this.own(new Timer());
+  #retry = this.own(new Timer());
+  #backoff = new Backoff(500, 8_000);
+  #cutAt = 0;
+
+  constructor(
+    readonly target: Target,
+    readonly mode: TerminalMode,
+    readonly listener: AttachmentListener,
+  ) {
+    super();
+    this.own({ dispose: () => this.#letGo() });
+    const wake = (): void => this.#wake();
+    this.own(listen(window, "online", wake));
+    this.own(listen(document, "visibilitychange", () => !document.hidden && wake()));
+    this.own(
+      listen<PageTransitionEvent>(window, "pageshow", (e) => e.persisted && this.#connection?.reopen()),
+    );
+    // A terminal left behind by a closed tab would count against the person's limit until it times out.
+    this.own(listen<PageTransitionEvent>(window, "pagehide", (e) => !e.persisted && this.#goodbye()));
+  }
+
+  get waitingKeys(): number {
+    return this.link?.waitingKeys ?? 0;
+  }
+
+  async attach(): Promise<void> {
+    if (this.disposed) return;
+    this.#retry.stop();
+    const before = this.link;
+    try {
+      const made = await createTerminal(this.target, this.mode, this.listener.size());
+      if (this.disposed) {
+        void endTerminal(made.id).catch(() => {});
+        return;
+      }
+      this.#backoff.reset();
+      this.#start(made.id, before);
+    } catch (error) {
+      const failure = asApiError(error);
+      if (this.disposed) return;
+      if (failure.passing && this.phase !== "ended") {
+        this.#setPhase(before ? "cut" : "connecting");
+        this.#retry.start(this.#backoff.next(), () => void this.attach());
+        return;
+      }
+      const known = failure.code === "session_not_found";
+      const why = known ? "there is no such session" : "it could not be attached";
+      const detail = failure.requestId
+        ? `${failure.message} (request ${failure.requestId})`
+        : failure.message;
+      this.#finish({ why, detail: known ? "" : detail, again: true });
+    }
+  }
+
+  /** After an end: a new life on the same target. */
+  again(): void {
+    this.#letGo();
+    this.link = null;
+    this.end = null;
+    this.phase = "connecting";
+    this.listener.reset();
+    this.listener.changed();
+    void this.attach();
+  }
+
+  /** Ends the terminal, not the session. */
+  async endByHand(): Promise<void> {
+    const link = this.link;
+    if (!link || link.ended || this.phase === "ended") return;
+    await endTerminal(link.id);
+    this.#finish({ why: "you ended this terminal", detail: "The session goes on without it.", again: true });
+  }
+
+  #start(id: string, before: Link | null): void {
+    const carried = before && Date.now() - this.#cutAt < CARRY_MS ? before.takeUnsent() : new Uint8Array();
+    if (before) {
+      if (before.takeUnsent().length > 0)
+        this.#say("What was typed while the connection was gone was not sent.");
+      this.#letGo(false);
+      this.listener.reset();
+    }
+    const link = new Link(id, this.mode, {
+      hello: (message, resumed) => this.listener.hello(message, resumed),
+      output: (bytes, parsed) => this.listener.output(bytes, parsed),
+      reset: () => this.listener.reset(),
+      notice: (message) => this.listener.notice(message),
+      exit: (message) => this.#exit(message),
+      changed: () => this.#followLink(link),
+    });
+    this.link = link;
+    if (carried.length > 0) link.type(carried);
+    this.#connection = new Connection(link, {
+      open: (offset) => new WebSocket(socketUrl(id, offset), SUBPROTOCOL),
+      probe: () => probeTerminal(id),
+      lost: (why) => this.#lost(why),
+      hidden: () => document.hidden,
+    });
+    this.listener.changed();
+  }
+
+  #followLink(link: Link): void {
+    if (link !== this.link || this.phase === "ended") return;
+    if (link.connected) this.#setPhase("connected");
+    else if (this.phase === "connected") this.#setPhase("cut");
+    else this.listener.changed();
+  }
+
+  #setPhase(phase: Phase): void {
+    if (phase === "cut" && this.phase !== "cut") {
+      this.#cutAt = Date.now();
+      this.#quiet.start(QUIET_MS, () => {
+        this.announced = true;
+        this.listener.changed();
+      });
+    } else if (phase !== "cut") {
+      this.#quiet.stop();
+      this.announced = false;
+    }
+    this.phase = phase;
+    this.listener.changed();
+  }
+
+  #exit(message: ExitMessage): void {
+    if (message.reason === "draining") this.#lost("draining");
+    else if (this.phase !== "ended")
+      this.#finish(endOf(message.reason, message.message === message.reason ? "" : message.message));
+  }
+
+  #lost(why: Loss): void {
+    if (why === "gone" || why === "draining") {
+      this.#setPhase("cut");
+      // Everybody is sent away at once by a restart; coming back at once would be the next trouble.
+      this.#retry.start(why === "draining" ? 500 + Math.random() * 1500 : 0, () => void this.attach());
+    } else if (why === "unauthenticated") {
+      this.#finish(endOf("expired", ""));
+      void probeTerminal(""); // its 401 brings up the login form
+    } else {
+      this.#finish(LOSSES[why]);
+    }
+  }
+
+  #finish(end: End): void {
+    this.end = end;
+    this.#setPhase("ended");
+    this.#connection?.dispose();
+    this.#connection = null;
+  }
+
+  #wake(): void {
+    this.#connection?.wake();
+    if (this.#retry.running && this.phase !== "ended") void this.attach();
+  }
+
+  /** @param tell Whether the server still has the terminal and should end it. */
+  #letGo(tell = true): void {
+    this.#retry.stop();
+    this.#quiet.stop();
+    this.#connection?.dispose();
+    this.#connection = null;
+    const link = this.link;
+    if (tell && link && !link.ended && this.phase !== "ended")
+      void endTerminal(link.id, true).catch(() => {});
+    link?.dispose();
+  }
+
+  #goodbye(): void {
+    const link = this.link;
+    if (link && !link.ended) void endTerminal(link.id, true).catch(() => {});
+  }
+
+  #say(message: string): void {
+    this.listener.notice({ type: "notice", level: "warning", code: "input_lost", message });
+  }
+}

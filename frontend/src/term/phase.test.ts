@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { connectionWords, endOf } from "./phase.ts";
+
+test("every phase is told in words", () => {
+  expect(connectionWords("connecting", false, 0, null).word).toBe("connecting…");
+  expect(connectionWords("connected", false, 0, null).word).toBe("connected");
+  expect(connectionWords("connected", true, 0, null).word).toBe("view only");
+  expect(connectionWords("cut", false, 0, null).word).toBe("reconnecting…");
+  expect(connectionWords("cut", false, 3, null).word).toBe("reconnecting… (3 keys waiting)");
+  expect(connectionWords("ended", false, 0, endOf("killed", "")).word).toBe("ended: the session was killed");
+});
+
+test("withdrawn access is not offered again", () => {
+  expect(endOf("revoked", "").again).toBe(false);
+  expect(endOf("exited", "").again).toBe(true);
+});

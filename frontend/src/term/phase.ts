@@ -1,0 +1,55 @@
+import type { ExitReason } from "../api/types.gen.ts";
+import { count } from "../lib/words.ts";
+
+/** Where a terminal is in its life. Forward only, but for connected ⇄ cut; `again` starts a new life. */
+export type Phase = "connecting" | "connected" | "cut" | "ended";
+
+/** Why it ended, in words; `detail` says what is known beyond. */
+export interface End {
+  why: string;
+  detail: string;
+  again: boolean;
+}
+
+const ENDS: Record<ExitReason, string> = {
+  exited: "the session ended",
+  killed: "the session was killed",
+  detached: "this client was detached",
+  lifetime: "the time limit for one terminal was reached",
+  idle: "nothing was typed for too long",
+  expired: "your login expired",
+  revoked: "your access was withdrawn",
+  replaced: "it was opened in another window",
+  draining: "the service is restarting",
+  overflow: "this browser fell too far behind",
+  failed: "it failed",
+};
+
+export function endOf(reason: ExitReason, message: string): End {
+  return { why: ENDS[reason] ?? "it ended", detail: message, again: reason !== "revoked" };
+}
+
+export interface ConnectionWords {
+  word: string;
+  tone: "good" | "wait" | "bad" | "quiet";
+  glyph: "dot" | "ring" | "cross" | "eye";
+}
+
+export function connectionWords(phase: Phase, view: boolean, keys: number, end: End | null): ConnectionWords {
+  switch (phase) {
+    case "connecting":
+      return { word: "connecting…", tone: "wait", glyph: "ring" };
+    case "connected":
+      return view
+        ? { word: "view only", tone: "good", glyph: "eye" }
+        : { word: "connected", tone: "good", glyph: "dot" };
+    case "cut":
+      return {
+        word: keys > 0 ? `reconnecting… (${count(keys, "key")} waiting)` : "reconnecting…",
+        tone: "wait",
+        glyph: "ring",
+      };
+    case "ended":
+      return { word: `ended: ${end?.why ?? "it ended"}`, tone: "bad", glyph: "cross" };
+  }
+}

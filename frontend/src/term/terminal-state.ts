@@ -1,0 +1,246 @@
+import { FitAddon } from "@xterm/addon-fit";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
+import { WebLinksAddon } from "@xterm/addon-web-links";
+import { Terminal } from "@xterm/xterm";
+import type { Target } from "../api/sessions.ts";
+import type { Size } from "../api/terminals.ts";
+import type { NoticeMessage, TerminalMode } from "../api/types.gen.ts";
+import { copyText } from "../lib/clipboard.ts";
+import { Disposable, listen, Timer } from "../lib/disposable.ts";
+import { Emitter } from "../lib/emitter.ts";
+import { readNumber, writeNumber } from "../lib/storage.ts";
+import { Attachment } from "./attachment.ts";
+import { type InputActions, TerminalInput } from "./input.ts";
+import { linkHandler, openable } from "./links.ts";
+import { readOsc52 } from "./osc52.ts";
+import type { Question } from "./question.ts";
+import { drawFast } from "./renderer.ts";
+import { isReport } from "./replies.ts";
+import { FONT, readTheme } from "./theme.ts";
+
+export const FONT_PX = { least: 8, usual: 14, most: 32 };
+/** Sizes are told at most this often while a window is dragged: each one redraws every program. */
+const RESIZE_MS = 100;
+/** A missing font must not keep anybody from their shell. */
+const FONT_MS = 1_500;
+const SCROLLBACK_LINES = 5_000;
+
+/**
+ * One terminal: xterm, its element and its attachment. It lives apart from any component: the element is made
+ * once and moved in and out of the page, and the screen, the history and the connection stay.
+ */
+export class TerminalState extends Disposable {
+  readonly changed = new Emitter();
+  readonly notice = new Emitter<Pick<NoticeMessage, "level" | "message">>();
+  readonly asked = new Emitter<Question>();
+  readonly searchWanted = new Emitter();
+  readonly term: Terminal;
+  readonly attachment: Attachment;
+  readonly input: TerminalInput;
+  readonly element = document.createElement("div");
+  title = "";
+  belled = false;
+  /** The touch row's held keys; the next character takes them. */
+  transform: ((data: string) => string) | null = null;
+  #fit = new FitAddon();
+  #encoder = new TextEncoder();
+  #bell = this.own(new Timer());
+  #resize = this.own(new Timer());
+  /** Output that is drawn again must not answer the host's questions again. */
+  #replaying = false;
+  #started = false;
+
+  constructor(
+    readonly target: Target,
+    readonly mode: TerminalMode,
+  ) {
+    super();
+    this.element.className = "term-host";
+    this.term = new Terminal({
+      allowProposedApi: true, // unicode.activeVersion
+      cursorBlink: false,
+      fontFamily: FONT,
+      fontSize: readNumber("font", FONT_PX.usual),
+      lineHeight: 1.15,
+      scrollback: SCROLLBACK_LINES,
+      theme: readTheme(),
+      disableStdin: mode === "view",
+      macOptionClickForcesSelection: true,
+      linkHandler: linkHandler((url) => this.#askLink(url)),
+    });
+    this.own({ dispose: () => this.term.dispose() });
+    this.attachment = new Attachment(target, mode, {
+      hello: (_, resumed) => {
+        this.#replaying = resumed;
+      },
+      output: (bytes, parsed) => this.#write(bytes, parsed),
+      reset: () => this.#reset(),
+      notice: (message) => this.notice.emit(message),
+      changed: () => {
+        if (!this.disposed) this.changed.emit();
+      },
+      size: () => this.#size(),
+    });
+    this.own(this.attachment);
+    this.input = this.own(new TerminalInput(this.term, this.element, this.#actions()));
+    this.#load();
+  }
+
+  /** Puts the terminal into `parent`; the first time also opens and attaches it. */
+  async show(parent: HTMLElement): Promise<void> {
+    parent.prepend(this.element);
+    const resized = new ResizeObserver(() => this.#resize.start(RESIZE_MS, () => this.fit()));
+    resized.observe(parent);
+    this.own({ dispose: () => resized.disconnect() });
+    if (this.#started) return;
+    this.#started = true;
+    const font = document.fonts.load(`${FONT_PX.usual}px "JetBrains Mono"`).catch(() => []);
+    await Promise.race([font, new Promise((done) => setTimeout(done, FONT_MS))]);
+    if (this.disposed) return;
+    this.term.open(this.element);
+    this.fit();
+    this.term.focus();
+    void drawFast(this.term, this);
+    await this.attachment.attach();
+  }
+
+  hide(): void {
+    this.element.remove();
+  }
+
+  fit(): void {
+    // A hidden tab measures nonsense; two columns told to tmux garble everybody's screen.
+    if (document.hidden || !this.element.isConnected || this.element.clientWidth < 40) return;
+    this.#fit.fit();
+    const { cols, rows } = this.#size();
+    if (cols !== this.term.cols || rows !== this.term.rows) this.term.resize(cols, rows);
+    this.attachment.link?.resize(cols, rows);
+    this.changed.emit();
+  }
+
+  zoom(step: number): void {
+    const now = this.term.options.fontSize ?? FONT_PX.usual;
+    const size = step === 0 ? FONT_PX.usual : Math.min(Math.max(now + step, FONT_PX.least), FONT_PX.most);
+    if (size === now) return;
+    this.term.options.fontSize = size;
+    writeNumber("font", size);
+    this.fit();
+  }
+
+  #size(): Size {
+    const clamp = (n: number, least: number, most: number): number => Math.min(Math.max(n, least), most);
+    return { cols: clamp(this.term.cols, 20, 500), rows: clamp(this.term.rows, 5, 300) };
+  }
+
+  #load(): void {
+    const { term } = this;
+    term.loadAddon(this.#fit);
+    term.loadAddon(new Unicode11Addon());
+    term.unicode.activeVersion = "11";
+    term.loadAddon(
+      new WebLinksAddon((_, text) => {
+        const url = openable(text);
+        if (url) this.#askLink(url);
+      }),
+    );
+    term.parser.registerOscHandler(52, (body) => this.#osc52(body));
+    term.onData((data) => this.#type(data));
+    term.onBinary((data) => this.attachment.link?.type(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+    term.onTitleChange((title) => {
+      this.title = title;
+      this.changed.emit();
+    });
+    term.onBell(() => this.#ring());
+    const light = matchMedia("(prefers-color-scheme: light)");
+    this.own(
+      listen(light, "change", () => {
+        term.options.theme = readTheme();
+      }),
+    );
+    this.own(listen(document, "visibilitychange", () => !document.hidden && this.fit()));
+  }
+
+  #type(data: string): void {
+    if (this.#replaying && isReport(data)) return;
+    const out = this.transform ? this.transform(data) : data;
+    this.attachment.link?.type(this.#encoder.encode(out));
+  }
+
+  #write(bytes: Uint8Array, parsed: () => void): void {
+    const replay = this.#replaying;
+    this.term.write(bytes, () => {
+      if (replay) this.#replaying = false;
+      parsed();
+    });
+  }
+
+  /** In the order of the stream: what is still queued is parsed before. CAN ends a sequence that was cut in two. */
+  #reset(): void {
+    this.#replaying = this.#started;
+    this.term.write("\x18\x1bc");
+  }
+
+  #osc52(body: string): boolean {
+    if (this.mode === "view") return true;
+    const wanted = readOsc52(body);
+    if (wanted.kind === "copy") void this.#copyFor(wanted.text);
+    else if (wanted.why === "size") this.#say("A program tried to copy too much.", "warning");
+    return true;
+  }
+
+  async #copyFor(text: string): Promise<void> {
+    if (await copyText(text)) {
+      this.#say(`The program copied ${text.length} characters.`);
+      return;
+    }
+    this.asked.emit({
+      what: "Let the program copy?",
+      detail: text.length > 400 ? `${text.slice(0, 400)}…` : text,
+      yes: "Copy",
+      run: () => void copyText(text),
+    });
+  }
+
+  #askLink(url: URL): void {
+    this.asked.emit({
+      what: "Open this link?",
+      detail: url.href,
+      yes: "Open in a new tab",
+      run: () => window.open(url, "_blank", "noopener,noreferrer"),
+    });
+  }
+
+  #ring(): void {
+    this.belled = true;
+    this.changed.emit();
+    // The dot in the title stays until somebody looks; the flash does not.
+    this.#bell.start(160, () => {
+      this.belled = false;
+      this.changed.emit();
+    });
+  }
+
+  #say(message: string, level: NoticeMessage["level"] = "info"): void {
+    this.notice.emit({ level, message });
+  }
+
+  #actions(): InputActions {
+    return {
+      view: this.mode === "view",
+      search: () => this.searchWanted.emit(),
+      zoom: (step) => this.zoom(step),
+      copied: (characters, done) => {
+        if (!done) this.#say(`The browser did not allow copying ${characters} characters.`, "warning");
+      },
+      confirmPaste: (lines, run) =>
+        this.asked.emit({
+          what: `Paste ${lines + 1} lines?`,
+          detail: "The program does not ask for pasted text as such: each line may run at once.",
+          yes: "Paste",
+          run,
+        }),
+      clipboardClosed: () =>
+        this.#say("This browser does not let the page read the clipboard. Press Ctrl+Shift+V.", "warning"),
+    };
+  }
+}

@@ -1,0 +1,109 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import type { HostView, UserView } from "../api/types.gen.ts";
+import { clock, exact, now } from "../lib/time.ts";
+import { visible } from "../lib/words.ts";
+import { because, hostCondition, userCondition } from "../state/conditions.ts";
+import { freeName, type HostRows, type UserRows } from "../state/rows.ts";
+import { boardRow, marked, type RowContext } from "./board-row.ts";
+import { codeLine, remedy } from "./code-line.ts";
+import { conditionMark, icon } from "./icons.ts";
+import "./mux-ago.ts";
+
+export interface HostContext extends RowContext {
+  create: (host: HostView, user: UserView | null) => void;
+  /** Nothing runs anywhere: the first empty user then teaches the command, too. */
+  nothingRuns: boolean;
+}
+
+export function boardHost(group: HostRows, context: HostContext): TemplateResult {
+  const { host, users } = group;
+  const fine = host.state === "ok" || host.state === "pending";
+  return html`<section class="host" aria-label="Host ${host.key}" data-testid="host" data-host=${host.key} data-state=${host.state}>
+    ${fine ? calmHead(host, context) : troubledHead(host, context)}
+    ${repeat(
+      users,
+      (user) => user.user.name,
+      (user) => boardUser(host, user, context),
+    )}
+  </section>`;
+}
+
+function names(host: HostView, needles: readonly string[]): TemplateResult {
+  const label = host.label && host.label !== host.key ? host.label : "";
+  return html`<h2 title=${visible(host.hostname)}>${marked(host.key, needles)}</h2>
+    ${label ? html`<span class="soft">${marked(label, needles)}</span>` : nothing}`;
+}
+
+function calmHead(host: HostView, context: HostContext): TemplateResult {
+  const condition = hostCondition(host);
+  const maker = host.users.some((user) => user.may_create);
+  return html`<header class="host-head">
+    ${names(host, context.needles)}
+    <span class="host-state soft small">
+      ${
+        host.state === "pending"
+          ? conditionMark(condition)
+          : html`<span class="condition"><span class="tone-good condition">${icon("dot")}ok</span> ·
+              <mux-ago .at=${host.checked_at}></mux-ago></span>`
+      }
+    </span>
+    ${maker && host.state === "ok" ? newButton(() => context.create(host, null), `New session on ${host.key}`) : nothing}
+  </header>`;
+}
+
+function troubledHead(host: HostView, context: HostContext): TemplateResult {
+  const condition = hostCondition(host);
+  const seen = host.seen_at ?? 0;
+  return html`<header class="host-head troubled">
+    ${names(host, context.needles)}
+    <span class="host-state">${conditionMark(condition)}</span>
+    <span class="host-why"><span class="soft">${
+      seen > 0 ? html`<span title=${exact(seen)}>since ${clock(seen, now())}</span> — ` : nothing
+    }${visible(because(host.problem, condition))}.${host.stale ? " Last known:" : ""}</span></span>
+    ${remedy(host.remedy, condition.fix)}
+  </header>`;
+}
+
+function boardUser(host: HostView, group: UserRows, context: HostContext): TemplateResult {
+  const { user, rows } = group;
+  return html`<div class="user" data-testid="user" data-host=${host.key} data-user=${user.name} data-state=${user.state}>
+    ${userHead(host, group, context)}
+    ${
+      rows.length > 0
+        ? html`<ul aria-label="Sessions of ${user.name} on ${host.key}">${repeat(
+            rows,
+            (row) => row.key,
+            (row) => boardRow(row, context),
+          )}</ul>`
+        : nothing
+    }
+  </div>`;
+}
+
+function userHead(host: HostView, group: UserRows, context: HostContext): TemplateResult {
+  const { user } = group;
+  const condition = userCondition(user);
+  const name = html`<h3>${marked(user.name, context.needles)}</h3>`;
+  if (condition.tone === "bad") {
+    return html`<div class="user-head">${name} ${conditionMark(condition)}
+      <span class="why">— ${visible(because(user.problem, condition))}.${user.stale && user.sessions.length > 0 ? " Last known:" : ""}</span>
+      ${remedy(user.remedy, condition.fix)}</div>`;
+  }
+  if (host.state !== "ok" || user.sessions.length > 0) return html`<div class="user-head">${name}</div>`;
+  // "No server" and "a server without sessions" are both empty to a person, and neither is an error.
+  return html`<div class="user-head" data-testid="no-sessions">${name} <span class="faint">(no sessions)</span>
+    ${
+      context.nothingRuns && user.may_create
+        ? html`<div class="teach teach-row">
+            <button class="button primary" @click=${() => context.create(host, user)}>${icon("plus")} New session</button>
+            <span>or in a shell</span> ${codeLine(`tmux new -s ${freeName(user)}`)}</div>`
+        : user.may_create
+          ? newButton(() => context.create(host, user), `New session for ${user.name} on ${host.key}`)
+          : nothing
+    }</div>`;
+}
+
+function newButton(run: () => void, label: string): TemplateResult {
+  return html`<button class="plain small new" data-testid="new-session" aria-label=${label} @click=${run}>${icon("plus")} new session</button>`;
+}

@@ -1,0 +1,77 @@
+import { html, nothing, type TemplateResult } from "lit";
+import { classMap } from "lit/directives/class-map.js";
+import { segments } from "../lib/marks.ts";
+import { count, tilde, visible } from "../lib/words.ts";
+import { terminalPath } from "../state/router.ts";
+import type { Row } from "../state/rows.ts";
+import { icon } from "./icons.ts";
+import "./mux-ago.ts";
+
+/** What a row needs to know beside its own facts. */
+export interface RowContext {
+  needles: readonly string[];
+  active: string | null;
+  fresh: ReadonlySet<string>;
+  menu: string | null;
+  openMenu: (row: Row, anchor: HTMLElement) => void;
+  follow: (event: MouseEvent, path: string) => void;
+}
+
+export function marked(text: string, needles: readonly string[]): unknown {
+  const shown = visible(text);
+  if (needles.length === 0) return shown;
+  return segments(shown, needles).map((part) => (part.hit ? html`<mark>${part.text}</mark>` : part.text));
+}
+
+export function targetOf(row: Row): { host: string; user: string; session: string } {
+  return { host: row.host.key, user: row.user.name, session: row.session.name };
+}
+
+export function mainPath(row: Row): string {
+  return terminalPath(targetOf(row), row.user.may_control ? "control" : "view");
+}
+
+/** One session, one line. Only the active row's controls are tab stops: Tab leaves the list, arrows move in it. */
+export function boardRow(row: Row, context: RowContext): TemplateResult {
+  const { session, user, host } = row;
+  const { needles } = context;
+  const active = context.active === row.key;
+  const stale = host.stale && user.stale !== false;
+  const stop = active ? "0" : "-1";
+  const view = terminalPath(targetOf(row), "view");
+  const main = mainPath(row);
+  const directory = tilde(session.directory, user.name);
+  const go = (path: string) => (event: MouseEvent) => context.follow(event, path);
+  return html`<li class=${classMap({ row: true, active, stale, fresh: context.fresh.has(row.key) })}
+      data-testid="session-row" data-key=${row.key} data-host=${host.key} data-user=${user.name} data-name=${session.name}>
+    <span class="row-name">
+      <a href=${main} tabindex=${stop} data-name-link title=${visible(session.title || session.name)}
+        @click=${go(main)}>${marked(session.name, needles)}</a>
+      ${context.fresh.has(row.key) ? html`<span class="badge">new</span>` : nothing}
+    </span>
+    <span class="row-doing" title=${visible(`${session.command}  ${session.directory}`)}>
+      <span class="command">${marked(session.command, needles)}</span>&ensp;${marked(directory, needles)}
+    </span>
+    <span class="row-windows">${count(session.windows, "window")}</span>
+    <span class="row-active">active <mux-ago .at=${session.activity}></mux-ago></span>
+    <span class="row-attached">${
+      session.attached > 0
+        ? html`<span class="condition on">${icon("dot")}${session.attached} attached</span>`
+        : html`<span class="faint" aria-label="nobody attached">–</span>`
+    }</span>
+    <span class="row-actions">
+      ${
+        user.may_control
+          ? html`<a class="plain on-demand" href=${view} tabindex=${stop} data-testid="view" title="View only (v)"
+              aria-label="View ${visible(session.name)} only" @click=${go(view)}>${icon("eye")} view</a>
+            <a class="plain attach" href=${main} tabindex=${stop} data-testid="attach" title="Attach (Enter)"
+              aria-label="Attach to ${visible(session.name)}" @click=${go(main)}>${icon("enter")} attach</a>`
+          : html`<a class="plain attach" href=${view} tabindex=${stop} data-testid="view" title="View only (Enter)"
+              aria-label="View ${visible(session.name)} only" @click=${go(view)}>${icon("eye")} view only</a>`
+      }
+      <button class="plain icon-only" tabindex=${stop} data-testid="more" aria-haspopup="menu"
+        aria-expanded=${context.menu === row.key ? "true" : "false"} aria-label="More for ${visible(session.name)}"
+        @click=${(event: Event) => context.openMenu(row, event.currentTarget as HTMLElement)}>${icon("more")}</button>
+    </span>
+  </li>`;
+}

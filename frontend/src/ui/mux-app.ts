@@ -1,0 +1,109 @@
+import { html, type TemplateResult } from "lit";
+import type { App } from "../state/app.ts";
+import type { Route } from "../state/router.ts";
+import { MuxElement } from "./element.ts";
+import "./mux-dashboard.ts";
+import "./mux-login.ts";
+import "./toast-list.ts";
+
+/** The terminal is most of the code: it comes when first needed, or while the board is idle. */
+const loadTerminal = (): Promise<unknown> => import("./mux-terminal.ts");
+
+/** Chooses the screen; knows nothing of what is on it. */
+export class MuxApp extends MuxElement {
+  #app: App | undefined;
+  #terminalReady = false;
+  #terminalFailed = false;
+
+  get app(): App | undefined {
+    return this.#app;
+  }
+  set app(app: App | undefined) {
+    this.#app = app;
+    if (!app) return;
+    this.follow(app.auth.changed, app.router.changed);
+    this.requestUpdate();
+  }
+
+  protected override updated(): void {
+    const app = this.#app;
+    if (!app) return;
+    const page = app.router.route.page;
+    if (app.auth.state === "out" && page !== "login") app.router.askLogin();
+    if (app.auth.state === "out") app.inventory.forget();
+    if (page === "board") {
+      document.title = "muxboard";
+      // Safari has no idle callback; half a second is idle enough.
+      const idle = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 500));
+      if (app.auth.state === "in") idle(() => void this.#needTerminal(true));
+    }
+    if (page === "terminal") void this.#needTerminal(false);
+  }
+
+  async #needTerminal(quietly: boolean): Promise<void> {
+    if (this.#terminalReady) return;
+    try {
+      await loadTerminal();
+      this.#terminalReady = true;
+      this.#terminalFailed = false;
+    } catch {
+      if (quietly) return;
+      this.#terminalFailed = true;
+    }
+    this.requestUpdate();
+  }
+
+  protected override render() {
+    const app = this.#app;
+    if (!app) return html``;
+    return html`${this.#page(app, app.router.route)}<mux-toasts .toasts=${app.toasts}></mux-toasts>`;
+  }
+
+  #page(app: App, route: Route): TemplateResult {
+    if (route.page === "login" || app.auth.state === "out") return html`<mux-login .app=${app}></mux-login>`;
+    if (app.auth.state === "unknown") return html`<main aria-busy="true"></main>`;
+    if (app.auth.state === "offline") {
+      return lonely(
+        "The muxboard service does not answer.",
+        "Check that it runs and that the network is up.",
+        {
+          label: "Try again",
+          run: () => void app.auth.refresh(),
+        },
+      );
+    }
+    switch (route.page) {
+      case "board":
+        return html`<mux-dashboard .app=${app}></mux-dashboard>`;
+      case "terminal":
+        if (this.#terminalFailed) {
+          return lonely("This page is older than the service.", "Load it again to get the terminal.", {
+            label: "Load again",
+            run: () => location.reload(),
+          });
+        }
+        return this.#terminalReady
+          ? html`<mux-terminal .app=${app} .route=${route}></mux-terminal>`
+          : html`<main aria-busy="true"></main>`;
+      case "open":
+        return lonely(
+          "Links to a session are not available in this version.",
+          "Open the session from the board.",
+        );
+      default:
+        return lonely("There is no such page.", "The address may have been cut off.");
+    }
+  }
+}
+
+function lonely(what: string, then: string, action?: { label: string; run: () => void }): TemplateResult {
+  return html`<main class="lonely" data-testid="lonely">
+    <h1 class="brand">muxboard</h1>
+    <p>${what}<br><span class="soft">${then}</span></p>
+    ${
+      action
+        ? html`<button class="button" @click=${action.run}>${action.label}</button>`
+        : html`<a class="button" href="./">Go to the board</a>`
+    }
+  </main>`;
+}

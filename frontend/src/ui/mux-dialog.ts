@@ -1,0 +1,89 @@
+import { html, type TemplateResult } from "lit";
+import { type ApiError, asApiError } from "../api/problem.ts";
+import { MuxElement } from "./element.ts";
+
+/**
+ * A native modal dialog: the browser traps the focus, Esc closes, the rest of the page is inert.
+ * Fires `done` when it is over, whatever the way.
+ */
+export abstract class MuxDialog extends MuxElement {
+  protected busy = false;
+  protected failure: ApiError | null = null;
+
+  protected abstract readonly heading: string;
+  protected abstract body(): TemplateResult;
+
+  protected override firstUpdated(): void {
+    this.querySelector("dialog")?.showModal();
+    const first = this.querySelector<HTMLInputElement>("[autofocus]");
+    first?.focus();
+    if (first?.value) first.select();
+  }
+
+  protected override render() {
+    return html`<dialog aria-labelledby="dialog-heading" @close=${() => this.dispatchEvent(new CustomEvent("done"))}
+      @click=${this.#outside} data-testid="dialog">
+      <form class="dialog" method="dialog" novalidate @submit=${this.#submit}>
+        <h2 id="dialog-heading">${this.heading}</h2>
+        ${this.body()}
+      </form>
+    </dialog>`;
+  }
+
+  /** Runs when the form is sent; what it throws is shown inside the dialog. */
+  protected async submit(): Promise<void> {}
+
+  close(): void {
+    this.querySelector("dialog")?.close();
+  }
+
+  protected value(testid: string): string {
+    return this.querySelector<HTMLInputElement>(`[data-testid=${testid}]`)?.value ?? "";
+  }
+
+  /** What is wrong with the field that the server calls `path`. */
+  protected wrong(path: string): string {
+    return this.failure?.errors.find((e) => e.path === path || e.path.endsWith(`.${path}`))?.reason ?? "";
+  }
+
+  protected field(label: string, path: string, input: TemplateResult, hint = ""): TemplateResult {
+    const wrong = this.wrong(path);
+    return html`<div class="field"><label for="f-${path}">${label}</label>${input}
+      ${wrong ? html`<p class="error-text small" id="e-${path}">${wrong}</p>` : hint ? html`<p class="small faint" id="e-${path}">${hint}</p>` : ""}</div>`;
+  }
+
+  /** What went wrong and belongs to no field. */
+  protected error(): TemplateResult {
+    const failure = this.failure;
+    const known = failure?.errors.some((e) => this.querySelector(`[id="f-${e.path.split(".").at(-1)}"]`));
+    return html`<p class="error-text" role="alert" data-testid="dialog-error" ?hidden=${!failure}>${
+      failure ? (known ? failure.errors.map((e) => e.reason).join("; ") : failure.message) : ""
+    } ${failure?.requestId ? html`<span class="faint">request ${failure.requestId}</span>` : ""}</p>`;
+  }
+
+  protected buttons(submit: TemplateResult): TemplateResult {
+    return html`<div class="dialog-buttons">
+      <button type="button" class="button" @click=${() => this.close()}>Cancel</button>${submit}</div>`;
+  }
+
+  #submit = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    if (this.busy) return;
+    this.busy = true;
+    this.failure = null;
+    this.requestUpdate();
+    try {
+      await this.submit();
+      this.close();
+    } catch (error) {
+      this.failure = asApiError(error);
+    } finally {
+      this.busy = false;
+      this.requestUpdate();
+    }
+  };
+
+  #outside = (event: MouseEvent): void => {
+    if (event.target instanceof HTMLDialogElement) this.close();
+  };
+}

@@ -1,0 +1,66 @@
+import { html } from "lit";
+import type { App } from "../state/app.ts";
+import { loginFailure } from "../state/auth.ts";
+import { MuxElement } from "./element.ts";
+import { icon } from "./icons.ts";
+
+export class MuxLogin extends MuxElement {
+  static override properties = { app: { attribute: false } };
+  declare app: App;
+  #busy = false;
+  #failure = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.title = "Log in — muxboard";
+    this.#failure = this.app.auth.failure;
+  }
+
+  protected override firstUpdated(): void {
+    this.querySelector("input")?.focus();
+  }
+
+  protected override render() {
+    return html`<main>
+      <form class="login" @submit=${this.#submit}>
+        <h1 class="brand">muxboard</h1>
+        <div class="field">
+          <label for="token">Access token</label>
+          <input id="token" name="token" type="password" class="mono" autocomplete="current-password" required
+            spellcheck="false" autocapitalize="off" data-testid="login-token" aria-describedby="token-help login-error"
+            aria-invalid=${this.#failure ? "true" : "false"}>
+          <p class="small faint" id="token-help">
+            <span class="mono">muxboard serve</span> prints it when it starts, at the end of the URL.
+          </p>
+        </div>
+        <p class="error-text" id="login-error" role="alert" data-testid="login-error" ?hidden=${!this.#failure}>
+          ${this.#failure}
+        </p>
+        <button class="button primary" ?disabled=${this.#busy} data-testid="login-submit">
+          ${icon("key")} ${this.#busy ? "Logging in…" : "Log in"}
+        </button>
+      </form>
+    </main>`;
+  }
+
+  #submit = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const field = this.querySelector("input");
+    if (!field || this.#busy) return;
+    this.#busy = true;
+    this.requestUpdate();
+    try {
+      await this.app.auth.login(field.value.trim());
+      field.value = "";
+      this.app.router.afterLogin();
+    } catch (error) {
+      this.#failure = loginFailure(error);
+      field.select();
+    } finally {
+      this.#busy = false;
+      this.requestUpdate();
+    }
+  };
+}
+
+customElements.define("mux-login", MuxLogin);

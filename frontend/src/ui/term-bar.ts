@@ -1,0 +1,51 @@
+import { html, type TemplateResult } from "lit";
+import { visible } from "../lib/words.ts";
+import { connectionWords } from "../term/phase.ts";
+import type { TerminalState } from "../term/terminal-state.ts";
+import { icon } from "./icons.ts";
+
+export interface BarContext {
+  terminal: TerminalState;
+  menuOpen: boolean;
+  back: (event: MouseEvent) => void;
+  search: () => void;
+  fullscreen: () => void;
+  menu: (anchor: HTMLElement) => void;
+}
+
+/** One thin line: where am I, is it connected, and the few tools. */
+export function termBar({ terminal, ...context }: BarContext): TemplateResult {
+  const { attachment, target, mode } = terminal;
+  // A cut of under a second is nobody's business.
+  const phase = attachment.phase === "cut" && !attachment.announced ? "connected" : attachment.phase;
+  const state = connectionWords(phase, mode === "view", attachment.waitingKeys, attachment.end);
+  const tool = (name: string, label: string, run: () => void, content: unknown, wide = false) =>
+    html`<button class="plain icon-only ${wide ? "wide" : ""}" title=${label} aria-label=${label} data-testid=${name} @click=${run}>${content}</button>`;
+  return html`<header class="term-bar">
+    <a class="plain back" href="./" @click=${context.back} data-testid="back" aria-label="Back to the board">${icon("back")}<span class="word">board</span></a>
+    <h1 title="${visible(target.session)} of ${target.user} on ${target.host}"><span class="at">${target.user}@${target.host} · </span>${visible(target.session)}</h1>
+    <span class="term-title grow" data-testid="term-title" title=${visible(terminal.title)}>${visible(terminal.title)}</span>
+    <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}</span>
+    <span class="term-tools">
+      ${tool("zoom-out", "Smaller text (Ctrl −)", () => terminal.zoom(-1), html`<span class="size-step">A−</span>`, true)}
+      ${tool("zoom-in", "Larger text (Ctrl =)", () => terminal.zoom(1), html`<span class="size-step">A+</span>`, true)}
+      ${tool("search", "Search (Ctrl+Shift+F)", context.search, icon("search"))}
+      ${tool("fullscreen", "Full screen", context.fullscreen, icon("full"), true)}
+      <button class="plain icon-only" aria-label="More" aria-haspopup="menu" aria-expanded=${context.menuOpen ? "true" : "false"}
+        data-testid="term-more" @click=${(event: Event) => context.menu(event.currentTarget as HTMLElement)}>${icon("more")}</button>
+    </span>
+  </header>`;
+}
+
+export function termEnded(terminal: TerminalState, back: (event: MouseEvent) => void): TemplateResult {
+  const end = terminal.attachment.end;
+  return html`<div class="term-ended" role="alert" data-testid="term-ended">
+    <p class="grow"><span class="why">Ended: ${end?.why ?? "it ended"}.</span> ${end?.detail ? html`<span class="soft">${visible(end.detail)}</span>` : ""}</p>
+    ${
+      end?.again
+        ? html`<button class="button primary" data-testid="term-again" @click=${() => terminal.attachment.again()}>${icon("enter")} Attach again</button>`
+        : ""
+    }
+    <a class="button" href="./" @click=${back} data-testid="term-board">${icon("back")} Back to the board</a>
+  </div>`;
+}
