@@ -20,7 +20,7 @@ help: ## Show this list
 .PHONY: run
 run: .venv/run.stamp $(page) ## Start the service on this machine's tmux; ARGS="--bind 127.0.0.1:9000" passes options
 	@tools/need --warn tmux:tmux
-	@exec $(python) -m muxboard serve $(ARGS)
+	@exec tools/run $(ARGS)
 
 .PHONY: test
 test: ready $(if $(T),,lint) ## Lint and run all tests; T="tests/web -k login" runs those tests only

@@ -1,0 +1,29 @@
+"""What every test has: the rig's fixtures, and the rule that a skipped test fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest_plugins = [
+    "tests.rig.browser",
+    "tests.rig.service",
+    "tests.rig.settled",
+    "tests.rig.tmux",
+    "tests.rig.users",
+]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Nothing is skipped silently: a tool that is missing is a failure that names it."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {call.excinfo and call.excinfo.value}"
+    setattr(item, f"report_{report.when}", report)  # fixtures ask how the test went
+    return report

@@ -1,0 +1,9 @@
+"""The tests' rig: real tmux servers, Unix users, services and browsers, each taken down whatever happens.
+
+- ``waiting``  conditions with deadlines, instead of sleeps
+- ``tmux``     a tmux server of the test's own
+- ``users``    Unix users and the sudo rule between them (root only)
+- ``service``  the product as a process of its own
+- ``browser``  Chromium on a page that is watched
+- ``settled``  nothing is left over after a test
+"""

@@ -1,0 +1,81 @@
+"""Nothing is left over after a test: no task, thread, child process or descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tornado.ioloop import IOLoop
+
+SETTLE_S = (
+    3  # what ends by itself has this long: a closed connection's handler, a child that was told to stop
+)
+
+
+def _threads() -> dict[object, str]:
+    return {thread: f"thread {thread.name}" for thread in threading.enumerate()}
+
+
+def _children() -> dict[object, str]:
+    found: dict[object, str] = {}
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = child.name() if child.status() == psutil.STATUS_ZOMBIE else " ".join(child.cmdline())
+            found[child] = f"child process {child.pid} ({child.status()}): {words[:200]}"
+    return found
+
+
+def _descriptors() -> dict[object, str]:
+    found: dict[object, str] = {}
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  numbers, not paths
+        with contextlib.suppress(OSError):  # the one that lists the folder is gone by now
+            place = os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115
+            found[name, place] = f"descriptor {name}: {place}"
+    return found
+
+
+def _present() -> dict[object, str]:
+    return {**_threads(), **_children(), **_descriptors()}
+
+
+@pytest.fixture(autouse=True)
+def settled() -> Iterator[None]:
+    """Fail a test that leaves something behind. What wider fixtures hold is there before and after."""
+    before = _present()
+    yield
+    deadline = time.monotonic() + SETTLE_S
+    while left := [text for key, text in _present().items() if key not in before]:
+        if time.monotonic() > deadline:
+            pytest.fail("left behind by this test:\n  " + "\n  ".join(left), pytrace=False)
+        gc.collect()
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def io_loop(io_loop: IOLoop) -> Iterator[IOLoop]:
+    """pytest-tornado's loop, with a look at its tasks before it closes."""
+    yield io_loop
+    loop: asyncio.AbstractEventLoop = io_loop.asyncio_loop  # type: ignore[attr-defined]
+
+    async def others() -> list[str]:
+        deadline = time.monotonic() + SETTLE_S
+        while left := [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]:
+            if time.monotonic() > deadline:
+                return [f"task {task.get_name()}: {task.get_coro()}" for task in left]
+            await asyncio.sleep(0.01)
+        return []
+
+    left = loop.run_until_complete(others())
+    if left:
+        pytest.fail("left behind by this test:\n  " + "\n  ".join(left), pytrace=False)

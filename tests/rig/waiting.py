@@ -1,0 +1,23 @@
+"""Conditions with deadlines."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+STEP_S = 0.01  # short beside anything that is waited for
+
+
+def until(condition: Callable[[], T], what: str, *, seconds: float = 10) -> T:
+    """Return the condition's value as soon as it is true; fail saying ``what`` was waited for."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}; last: {value!r}")
+        time.sleep(STEP_S)
+    return value
