@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 import msgspec
-from tornado.web import create_signed_value, decode_signed_value
 
 from muxboard.access.principal import Principal
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 GATE = "token"
 MAX_TOKEN_CHARS = 4096
-_COOKIE = "muxboard session"  # bound into the signature
 
 
 class _Login(msgspec.Struct, frozen=True):
@@ -32,15 +30,15 @@ class _Login(msgspec.Struct, frozen=True):
 class TokenGate:
     """Lets in whoever shows the token.
 
-    The cookie is signed with a key made from the token: a new token ends every login, and a restart
-    with the same token ends none. Its contents are checked before anything in it is believed.
+    ``cookie_key`` signs the session cookie and is made from the token: a new token ends every login,
+    and a restart with the same token ends none.
     """
 
     def __init__(self, token: Secret, name: str, session_s: float, registry: MemoryRegistry) -> None:
         self._token = token.reveal().encode()
-        self._key = hashlib.sha256(b"muxboard session cookie\0" + self._token).digest()
+        self.cookie_key = hashlib.sha256(b"muxboard session cookie\0" + self._token).digest()
         self._name = name
-        self._session_s = session_s
+        self.session_s = session_s
         self._registry = registry
 
     def _matches(self, token: str) -> bool:
@@ -54,20 +52,20 @@ class TokenGate:
         return Principal(name=self._name, gate=GATE, ambient=False)
 
     def login(self, token: str) -> tuple[str, Principal] | None:
-        """Exchange the token for a cookie's value, or return None."""
+        """Exchange the token for what the cookie is to say, or return None."""
         if not self._matches(token):
             return None
-        login = _Login(id=secrets.token_urlsafe(16), exp=time.time() + self._session_s)
-        value = create_signed_value(self._key, _COOKIE, msgspec.json.encode(login).decode())
-        return value.decode(), self._principal(login)
+        login = _Login(id=secrets.token_urlsafe(16), exp=time.time() + self.session_s)
+        return msgspec.json.encode(login).decode(), self._principal(login)
 
-    async def cookie(self, value: str) -> Principal | None:
-        """Return the principal of a cookie that we signed, that has not ended and was not revoked."""
-        text = decode_signed_value(self._key, _COOKIE, value, max_age_days=self._session_s / 86400)
-        if text is None:
-            return None
+    async def resume(self, said: bytes) -> Principal | None:
+        """Return the principal of a login that has not ended and was not revoked.
+
+        Args:
+            said: What the cookie says, its signature already checked.
+        """
         try:
-            login = msgspec.json.decode(text, type=_Login)
+            login = msgspec.json.decode(said, type=_Login)
         except msgspec.DecodeError:
             return None
         if login.exp <= time.time() or await self._registry.used(f"login:{login.id}"):

@@ -21,6 +21,7 @@ from muxboard.config.decode import decode
 from muxboard.problems import Code, FieldError, Problem
 from muxboard.records.audit import Line
 from muxboard.records.log import request_id as current_request
+from muxboard.web import cookie
 from muxboard.web.views import FieldErrorView, ProblemView
 
 if TYPE_CHECKING:
@@ -115,18 +116,12 @@ class Guard(tornado.web.RequestHandler):
             if principal is None:
                 await self.deny("bearer")
             return principal  # type: ignore[return-value]  # deny raises
-        cookie = self.get_cookie(self.cookie_name)
-        principal = await self.services.gate.cookie(cookie) if cookie else None
+        value = self.get_cookie(cookie.name(self.seen))
+        said = cookie.verify(self.services.gate, value) if value else None
+        principal = await self.services.gate.resume(said) if said else None
         if principal is None:
             raise Problem(Code.unauthenticated)
         return principal
-
-    @property
-    def cookie_name(self) -> str:
-        """Cookies are shared by all ports of a host, and ``__Host-`` needs https."""
-        if self.seen.scheme == "https":
-            return "__Host-muxboard"
-        return f"muxboard-{self.seen.host.rpartition(']')[2].rpartition(':')[2] or 'http'}"
 
     async def check_failures(self) -> None:
         """Refuse a client that has failed too often, before its credential is looked at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from muxboard.web import cookie
 from muxboard.web.handler import Access, Handler
 from muxboard.web.views import LoginBody
 
@@ -17,20 +18,12 @@ class Login(Handler):
         if found is None:
             await self.deny("login")
             return
-        value, principal = found
-        self._cookie(value, principal.expires_at)
-        self.set_status(204)
-
-    def _cookie(self, value: str, expires_at: float | None) -> None:
+        said, principal = found
+        value = cookie.sign(self.services.gate, said)
         self.set_cookie(
-            self.cookie_name,
-            value,
-            expires=expires_at,
-            path="/",
-            httponly=True,
-            samesite="Strict",
-            secure=self.seen.scheme == "https",
+            cookie.name(self.seen), value, expires=principal.expires_at, **cookie.attributes(self.seen)
         )
+        self.set_status(204)
 
 
 class Logout(Handler):
@@ -41,7 +34,5 @@ class Logout(Handler):
     async def post(self) -> None:
         await self.services.gate.logout(self.principal)
         self.services.attacher.logged_out(self.principal.login)
-        self.clear_cookie(
-            self.cookie_name, path="/", httponly=True, samesite="Strict", secure=self.seen.scheme == "https"
-        )
+        self.clear_cookie(cookie.name(self.seen), **cookie.attributes(self.seen))
         self.set_status(204)
