@@ -120,8 +120,8 @@ export class MuxTerminal extends MuxElement {
               }}></mux-term-search>`
             : nothing
         }
-        ${attachment.phase === "ended" ? termEnded(terminal, this.#back) : nothing}
       </main>
+      ${attachment.phase === "ended" ? termEnded(terminal, this.#back) : nothing}
       ${this.#touch.matches && terminal.mode === "control" ? html`<mux-term-keys .terminal=${terminal}></mux-term-keys>` : nothing}
       ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       ${
@@ -179,6 +179,7 @@ export class MuxTerminal extends MuxElement {
       ${mode === "view" ? "view only" : "control"}</span>`;
     return html`<mux-menu .anchor=${anchor} .items=${items} .note=${note} @done=${() => {
       this.#menu = null;
+      terminal.term.focus();
       this.requestUpdate();
     }}></mux-menu>`;
   }
