@@ -36,6 +36,7 @@ _SESSION_FIELDS = (
 _PANE_FIELDS = ("session_id", "window_active", "pane_active", "window_activity")
 # A process, a program or a directory chooses these: they may hold TAB and newline.
 _PANE_TEXTS = ("pane_current_command", "pane_title", "pane_current_path")
+_INT_CHARS = 20  # of 64 bits
 
 
 class Target(NamedTuple):
@@ -87,9 +88,9 @@ def parse_listing(output: bytes, mark: str) -> tuple[Session, ...]:
     shown: dict[str, list[str]] = {}
     texts: list[str] | None = None
     for record in records[1:]:
-        kind, body = record[:1], record[1:].removesuffix("\n")
+        kind, body = record[:1], record[1:]
         if kind == "S":
-            fields = body.split("\t", len(_SESSION_FIELDS) - 1)
+            fields = body.removesuffix("\n").split("\t", len(_SESSION_FIELDS) - 1)
             if len(fields) != len(_SESSION_FIELDS):
                 raise ValueError(f"tmux printed a session without its fields: {body[:200]!r}")
             rows[fields[0]] = fields
@@ -114,12 +115,14 @@ def _session(fields: list[str], latest: dict[str, int], shown: dict[str, list[st
         activity=float(max(_int(activity), latest.get(session, 0))),
         attached=_int(attached),
         command=command,
-        directory=directory,
+        directory=directory.removesuffix("\n"),  # it ends the line that tmux printed
         title=title,
     )
 
 
 def _int(text: str) -> int:
+    if len(text) > _INT_CHARS:
+        raise ValueError(f"tmux printed a number of {len(text)} digits")
     return int(text) if text else 0  # some times are empty until the first attach
 
 
@@ -301,6 +304,6 @@ def order(sessions: Iterable[Session], first: Sequence[str]) -> tuple[Session, .
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key in which runs of digits compare as numbers."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", name.casefold())
-    return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
+    """Return a sort key in which runs of digits compare as numbers, however long they are."""
+    parts = re.findall(r"0*([0-9]+)|([^0-9]+)", name.casefold())
+    return [(1, 0, text) if text else (0, len(digits), digits) for digits, text in parts]
