@@ -132,6 +132,7 @@ def page(context: BrowserContext, watch: Watch, request: pytest.FixtureRequest) 
     if report is None or report.failed:
         SCREENS.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(Exception):  # the test's own failure is what matters
-            page.screenshot(path=SCREENS / f"{request.node.name}.png")
+            # Given a path, Playwright would write the file in a thread that it keeps.
+            (SCREENS / f"{request.node.name}.png").write_bytes(page.screenshot())
     page.close()
     watch.check()

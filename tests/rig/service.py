@@ -199,9 +199,7 @@ class Service:
         base = urlsplit(self.url).path.rstrip("/")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request(
-                method, urlsplit(self.url).path.rstrip("/") + path, body, {**sent, **(headers or {})}
-            )
+            connection.request(method, base + path, body, {**sent, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:

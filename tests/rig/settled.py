@@ -49,6 +49,16 @@ def _present() -> dict[object, str]:
     return {**_threads(), **_children(), **_descriptors()}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _main_loop() -> Iterator[None]:
+    """The thread's own loop, which Tornado would make at its first test and leave open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
 @pytest.fixture(autouse=True)
 def settled() -> Iterator[None]:
     """Fail a test that leaves something behind. What wider fixtures hold is there before and after."""
