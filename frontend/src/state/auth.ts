@@ -4,6 +4,7 @@ import { unauthenticated } from "../api/request.ts";
 import type { Me } from "../api/types.gen.ts";
 import { Disposable } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
+import { readNumber, writeNumber } from "../lib/storage.ts";
 
 /** Takes `#token=…` out of the address bar before anything else can see, store or send it. */
 export function takeTokenFromAddress(): string | null {
@@ -25,12 +26,16 @@ export class Auth extends Disposable {
   /** Why the login form is shown, when the page itself tried a token. */
   failure = "";
 
+  /** Logged in when last seen: the board may be drawn before the answer is here. */
+  likely = false;
+
   constructor() {
     super();
     this.own(unauthenticated.on(() => this.#set("out")));
   }
 
   async start(token: string | null): Promise<void> {
+    this.likely = token === null && readNumber("in", 0) === 1;
     if (token !== null) {
       try {
         await login(token);
@@ -67,6 +72,7 @@ export class Auth extends Disposable {
 
   #set(state: Auth["state"]): void {
     if (state === "out") this.me = null;
+    if (state === "in" || state === "out") writeNumber("in", state === "in" ? 1 : 0);
     this.state = state;
     this.changed.emit();
   }

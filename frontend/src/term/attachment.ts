@@ -170,8 +170,7 @@ export class Attachment extends Disposable {
 
   #exit(message: ExitMessage): void {
     if (message.reason === "draining") this.#lost("draining");
-    else if (this.phase !== "ended")
-      this.#finish(endOf(message.reason, message.message === message.reason ? "" : message.message));
+    else if (this.phase !== "ended") this.#finish(endOf(message.reason, message.message));
   }
 
   #lost(why: Loss): void {

@@ -25,8 +25,19 @@ const ENDS: Record<ExitReason, string> = {
   failed: "it failed",
 };
 
+/** Reasons whose own words say it all; the server's sentence would only repeat them. */
+const PLAIN: ReadonlySet<ExitReason> = new Set([
+  "exited",
+  "killed",
+  "detached",
+  "replaced",
+  "idle",
+  "expired",
+]);
+
 export function endOf(reason: ExitReason, message: string): End {
-  return { why: ENDS[reason] ?? "it ended", detail: message, again: reason !== "revoked" };
+  const detail = PLAIN.has(reason) ? "" : message;
+  return { why: ENDS[reason] ?? "it ended", detail, again: reason !== "revoked" };
 }
 
 export interface ConnectionWords {

@@ -18,6 +18,18 @@ export function noHosts(): TemplateResult {
   </section>`;
 }
 
+/** `create` is null where this person may not make any. */
+export function nothingRuns(create: (() => void) | null): TemplateResult {
+  return html`<section class="teach" data-testid="nothing-runs">
+    <h2>No sessions yet</h2>
+    <p class="soft">Sessions appear here by themselves as soon as somebody starts one.</p>
+    <div class="teach-row">
+      ${create ? html`<button class="button primary" @click=${create}>${icon("plus")} New session</button> <span class="soft">or in a shell</span>` : html`<span class="soft">In a shell</span>`}
+      ${codeLine("tmux new -s main", "Copy the command")}
+    </div>
+  </section>`;
+}
+
 export function firstAnswer(): TemplateResult {
   return html`<section class="teach soft" data-testid="first-answer" role="status">
     <p class="condition tone-wait">${icon("ring")} Asking the service…</p>

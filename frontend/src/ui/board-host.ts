@@ -4,16 +4,14 @@ import type { HostView, UserView } from "../api/types.gen.ts";
 import { clock, exact, now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import { because, hostCondition, userCondition } from "../state/conditions.ts";
-import { freeName, type HostRows, type UserRows } from "../state/rows.ts";
+import type { HostRows, UserRows } from "../state/rows.ts";
 import { boardRow, marked, type RowContext } from "./board-row.ts";
-import { codeLine, remedy } from "./code-line.ts";
+import { remedy } from "./code-line.ts";
 import { conditionMark, icon } from "./icons.ts";
 import "./mux-ago.ts";
 
 export interface HostContext extends RowContext {
   create: (host: HostView, user: UserView | null) => void;
-  /** Nothing runs anywhere: the first empty user then teaches the command, too. */
-  nothingRuns: boolean;
 }
 
 export function boardHost(group: HostRows, context: HostContext): TemplateResult {
@@ -93,15 +91,7 @@ function userHead(host: HostView, group: UserRows, context: HostContext): Templa
   if (host.state !== "ok" || user.sessions.length > 0) return html`<div class="user-head">${name}</div>`;
   // "No server" and "a server without sessions" are both empty to a person, and neither is an error.
   return html`<div class="user-head" data-testid="no-sessions">${name} <span class="faint">(no sessions)</span>
-    ${
-      context.nothingRuns && user.may_create
-        ? html`<div class="teach teach-row">
-            <button class="button primary" @click=${() => context.create(host, user)}>${icon("plus")} New session</button>
-            <span>or in a shell</span> ${codeLine(`tmux new -s ${freeName(user)}`)}</div>`
-        : user.may_create
-          ? newButton(() => context.create(host, user), `New session for ${user.name} on ${host.key}`)
-          : nothing
-    }</div>`;
+    ${user.may_create ? newButton(() => context.create(host, user), `New session for ${user.name} on ${host.key}`) : nothing}</div>`;
 }
 
 function newButton(run: () => void, label: string): TemplateResult {

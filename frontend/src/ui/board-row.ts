@@ -67,7 +67,7 @@ export function boardRow(row: Row, context: RowContext): TemplateResult {
             <a class="plain attach" href=${main} tabindex=${stop} data-testid="attach" title="Attach (Enter)"
               aria-label="Attach to ${visible(session.name)}" @click=${go(main)}>${icon("enter")} attach</a>`
           : html`<a class="plain attach" href=${view} tabindex=${stop} data-testid="view" title="View only (Enter)"
-              aria-label="View ${visible(session.name)} only" @click=${go(view)}>${icon("eye")} view only</a>`
+              aria-label="view only: ${visible(session.name)}" @click=${go(view)}>${icon("eye")} view only</a>`
       }
       <button class="plain icon-only" tabindex=${stop} data-testid="more" aria-haspopup="menu"
         aria-expanded=${context.menu === row.key ? "true" : "false"} aria-label="More for ${visible(session.name)}"

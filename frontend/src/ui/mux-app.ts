@@ -61,7 +61,8 @@ export class MuxApp extends MuxElement {
 
   #page(app: App, route: Route): TemplateResult {
     if (route.page === "login" || app.auth.state === "out") return html`<mux-login .app=${app}></mux-login>`;
-    if (app.auth.state === "unknown") return html`<main aria-busy="true"></main>`;
+    const early = app.auth.likely && route.page === "board";
+    if (app.auth.state === "unknown" && !early) return html`<main aria-busy="true"></main>`;
     if (app.auth.state === "offline") {
       return lonely(
         "The muxboard service does not answer.",

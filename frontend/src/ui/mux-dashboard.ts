@@ -8,7 +8,7 @@ import type { App } from "../state/app.ts";
 import { rowKey } from "../state/inventory.ts";
 import { terminalPath } from "../state/router.ts";
 import { arrange, needlesOf, type Row, rowsOf, summarise } from "../state/rows.ts";
-import { firstAnswer, noHosts, nothingFound } from "./board-empty.ts";
+import { firstAnswer, noHosts, nothingFound, nothingRuns } from "./board-empty.ts";
 import { boardHost } from "./board-host.ts";
 import { type BoardCommands, boardKey } from "./board-keys.ts";
 import { mainPath, targetOf } from "./board-row.ts";
@@ -98,7 +98,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
       account: (anchor) => this.#openAccount(anchor),
       home: (event) => this.#follow(event, "./"),
     })}
-      <main class="board">${this.#board()}</main>
+      <main class="board"><h1 class="words-only">Sessions</h1>${this.#board()}</main>
       ${this.#renderDialog()}
       ${
         this.#menu
@@ -122,12 +122,15 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
       active: this.#active,
       fresh: this.app.inventory.fresh,
       menu: this.#menu?.row ?? null,
-      nothingRuns: snapshot.hosts.every((host) => host.users.every((user) => user.sessions.length === 0)),
       openMenu: (row: Row, anchor: HTMLElement) => this.#openMenu(row, anchor),
       follow: (event: MouseEvent, path: string) => this.#follow(event, path),
       create: (host: HostView, user: UserView | null) => this.#open({ what: "new", host, user }),
     };
+    const quiet = snapshot.hosts.every(
+      (host) => host.state === "ok" && host.users.every((user) => user.sessions.length === 0),
+    );
     return html`${this.#summary()}
+      ${quiet && !this.#filter ? nothingRuns(this.#makers().length > 0 ? () => this.create() : null) : nothing}
       ${hosts.length === 0 ? nothingFound(this.#filter, () => this.#setFilter("")) : nothing}
       ${repeat(
         hosts,
@@ -142,7 +145,6 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     const { sessions, asking, troubles } = summarise(snapshot);
     const shown = this.#filter ? html` · ${this.#rows.length} shown` : nothing;
     return html`<div class="summary" data-testid="summary">
-      <h1 class="words-only">Sessions</h1>
       <p><strong>${sessions}</strong>${asking ? html` · <span class="tone-wait">${asking}</span>` : nothing}${troubles.map(
         (trouble) => html` · <span class="tone-bad">${trouble}</span>`,
       )}${shown}</p>

@@ -17,13 +17,14 @@ export class MuxLogin extends MuxElement {
   }
 
   protected override firstUpdated(): void {
-    this.querySelector("input")?.focus();
+    this.#field?.focus();
   }
 
   protected override render() {
     return html`<main>
       <form class="login" @submit=${this.#submit}>
         <h1 class="brand">muxboard</h1>
+        <input name="username" autocomplete="username" value="muxboard" hidden>
         <div class="field">
           <label for="token">Access token</label>
           <input id="token" name="token" type="password" class="mono" autocomplete="current-password" required
@@ -43,9 +44,13 @@ export class MuxLogin extends MuxElement {
     </main>`;
   }
 
+  get #field(): HTMLInputElement | null {
+    return this.querySelector<HTMLInputElement>("#token");
+  }
+
   #submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const field = this.querySelector("input");
+    const field = this.#field;
     if (!field || this.#busy) return;
     this.#busy = true;
     this.requestUpdate();

@@ -27,8 +27,8 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
     <span class="term-title grow" data-testid="term-title" title=${visible(terminal.title)}>${visible(terminal.title)}</span>
     <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}</span>
     <span class="term-tools">
-      ${tool("zoom-out", "Smaller text (Ctrl −)", () => terminal.zoom(-1), html`<span class="size-step">A−</span>`, true)}
-      ${tool("zoom-in", "Larger text (Ctrl =)", () => terminal.zoom(1), html`<span class="size-step">A+</span>`, true)}
+      ${tool("zoom-out", "A− smaller text (Ctrl −)", () => terminal.zoom(-1), html`<span class="size-step">A−</span>`, true)}
+      ${tool("zoom-in", "A+ larger text (Ctrl =)", () => terminal.zoom(1), html`<span class="size-step">A+</span>`, true)}
       ${tool("search", "Search (Ctrl+Shift+F)", context.search, icon("search"))}
       ${tool("fullscreen", "Full screen", context.fullscreen, icon("full"), true)}
       <button class="plain icon-only" aria-label="More" aria-haspopup="menu" aria-expanded=${context.menuOpen ? "true" : "false"}

@@ -22,10 +22,10 @@ export class MuxTermKeys extends MuxElement {
       html`<button aria-label=${name} aria-pressed=${pressed === undefined ? "false" : String(pressed)}
         @pointerdown=${(event: Event) => event.preventDefault()} @click=${run}>${label}</button>`;
     return html`<div class="term-keys" role="toolbar" aria-label="Keys" data-testid="term-keys">
-      ${key("Esc", "Escape", () => this.#send("\x1b"))} ${key("Tab", "Tab", () => this.#send("\t"))}
-      ${key("Ctrl", "Control", () => this.#hold("ctrl"), this.#ctrl)} ${key("Alt", "Alt", () => this.#hold("alt"), this.#alt)}
+      ${key("Esc", "Esc key", () => this.#send("\x1b"))} ${key("Tab", "Tab key", () => this.#send("\t"))}
+      ${key("Ctrl", "Ctrl key", () => this.#hold("ctrl"), this.#ctrl)} ${key("Alt", "Alt key", () => this.#hold("alt"), this.#alt)}
       ${ARROWS.map(([label, name, letter]) => key(label, name, () => this.#arrow(letter)))}
-      ${key("^C", "Control C", () => this.#send("\x03"))}
+      ${key("^C", "^C interrupt", () => this.#send("\x03"))}
       ${key("Paste", "Paste", () => void this.terminal.input.pasteFromClipboard())}
     </div>`;
   }
