@@ -316,6 +316,8 @@ class MuxboardLine(SocketLine):
             "POST", "/api/v1/terminals", {**target, "mode": "control", "cols": COLS, "rows": ROWS}
         )
         self.id = made["id"]
+        if self._own_http:
+            self._http.close()  # an idle connection is not what a terminal costs
         headers = {
             "Sec-WebSocket-Protocol": "muxboard.terminal.v1",
             "Authorization": f"Bearer {token}",

@@ -32,6 +32,7 @@ class Process:
     def __init__(
         self, argv: list[str], *, env: dict[str, str] | None = None, log: Path | None = None
     ) -> None:
+        self._log = log
         out: IO[bytes] | int = log.open("ab") if log else subprocess.DEVNULL
         try:
             self._popen = subprocess.Popen(
@@ -69,6 +70,11 @@ class Process:
 
     def threads(self) -> int:
         return _entries(f"/proc/{self.pid}/task")
+
+    def last_words(self) -> str:
+        """Return the last line that it logged."""
+        lines = self._log.read_text(errors="replace").split("\n") if self._log else []
+        return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
     def stop(self) -> None:
         """End the process and its group: asked first, then killed."""

@@ -72,8 +72,14 @@ class Row:
     def verdict(self, column: str) -> str:
         if self.limit is None or column not in self.limit.columns or column not in self.values:
             return ""
-        kept, shown = self.limit.judge(column, self.values[column])
-        return f"{'pass' if kept else '**short**'} {shown}".strip()
+        value, base = self.values[column], self.values.get(BASE[column])
+        kept, shown = self.limit.judge(column, value)
+        if kept:
+            return f"pass {shown}".strip()
+        if self.limit.against is None and isinstance(value, float) and isinstance(base, float):
+            # Where what has nothing between misses it too: how much of it is the service's?
+            return "**short**" if self.limit.judge(column, base)[0] else f"**as bare** {value - base:+.2f}"
+        return f"**short** {shown}".strip()
 
     def cells(self) -> list[str]:
         figures = [self._show(self.values.get(column)) for column in COLUMNS]
@@ -105,11 +111,11 @@ class Report:
 
     def missed(self) -> list[str]:
         return [
-            f"{row.name} ({column}): {row.cells()[1 + COLUMNS.index(column)]}"
-            for rows in self.groups.values()
+            f"{group}, {row.name} ({column}): {row.cells()[1 + COLUMNS.index(column)]}"
+            for group, rows in self.groups.items()
             for row in rows
             for column in OURS
-            if "short" in row.verdict(column)
+            if "**" in row.verdict(column)
         ]
 
     def markdown(self) -> str:
@@ -126,7 +132,7 @@ class Report:
             cells = [row.cells() for row in rows]
             lines += [f"## {group}", "", *_table(heads, cells), ""]
         missed = self.missed()
-        lines.append("All limits are kept." if not missed else "Falls short:")
+        lines.append("All limits are kept." if not missed else "Limits that are not kept:")
         lines += [f"- {text}" for text in missed]
         if self.notes:
             lines += ["", "Notes:", *(f"- {note}" for note in self.notes)]

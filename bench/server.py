@@ -50,7 +50,7 @@ class ProgramLauncher:
 async def run(config: str, programs: dict[str, list[str]]) -> None:
     loaded = load(config, os.environ)
     log.configure(loaded.log_level)
-    await serve(Service(loaded, os.environ, ProgramLauncher(programs)))
+    await serve(Service(loaded, os.environ, ProgramLauncher(programs)), lambda: None)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ async def answering(port: int, server: Process) -> None:
     async with asyncio.timeout(START_S):
         while True:
             if not server.alive:
-                raise RuntimeError("the server ended while it started")
+                raise RuntimeError(f"it ended while it started: {server.last_words()}")
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.columns import every, started
 from bench.programs import PROMPT
-from bench.report import Limit, Report, Row, Values
+from bench.report import ATTACH, RAW, Limit, Report, Row, Values
 from bench.targets import READY_S, Target
 
 if TYPE_CHECKING:
@@ -21,27 +21,28 @@ GROUP = "Idle attaches"
 
 
 async def measure(workshop: Workshop, report: Report) -> None:
-    attaches, watched_s = (60, 4.0) if workshop.quick else (200, 12.0)
-    rows: dict[str, Values] = {}
-    async with started(
-        [target for target in every(workshop) if not target.name.startswith(("raw", "tmux"))]
-    ) as targets:
+    attaches = 60 if workshop.quick else 200
+    served = [target for target in every(workshop) if target.name not in {RAW, ATTACH}]
+    costs: dict[str, dict[str, float]] = {}
+    async with started(served) as targets:
         for target in targets:
-            for name, value in (await _cost(target, attaches, watched_s)).items():
-                rows.setdefault(name, {})[target.name] = value
-    limits = {"RSS": Limit(60), "per attach: RSS": Limit(60), "per attach: descriptors": Limit(3),
-              "per attach: threads": Limit(0), "CPU": Limit(1)}  # fmt: skip
-    units = {
-        "RSS": "MiB",
-        "private": "MiB",
-        "per attach: RSS": "KiB",
-        "per attach: private": "KiB",
-        "CPU": "%",
-    }
-    names = {"RSS": "server RSS, no attach", "private": "the same, not shared with other processes",
-             "CPU": f"CPU with {attaches} idle attaches"}  # fmt: skip
-    for name, values in rows.items():
-        report.add(GROUP, Row(names.get(name, name), units.get(name, ""), values, limits.get(name), 2))
+            # tmux draws its clock anew for every client once a minute: a whole minute has it just once.
+            watched_s = 4.0 if workshop.quick else 60.0 if target.tmux else 12.0
+            costs[target.name] = await _cost(target, attaches, watched_s)
+
+    def row(name: str, unit: str, key: str, limit: float | None = None) -> Row:
+        values: Values = {target: cost[key] for target, cost in costs.items()}
+        return Row(name, unit, values, None if limit is None else Limit(limit))
+
+    report.add(
+        GROUP,
+        row("server RSS, no attach", "MiB", "rss", 60),
+        row("the same, not shared with other processes", "MiB", "private"),
+        row("attach rss", "KiB", "attach rss", 60),
+        row("per attach: descriptors", "", "attach descriptors", 3),
+        row("per attach: threads", "", "attach threads", 0),
+        row(f"CPU with {attaches} attaches", "%", "cpu", 1),
+    )
 
 
 async def _cost(target: Target, attaches: int, watched_s: float) -> dict[str, float]:
@@ -66,13 +67,12 @@ async def _cost(target: Target, attaches: int, watched_s: float) -> dict[str, fl
     used = server.cpu_s() - used
     after = server.memory()
     figures = {
-        "RSS": memory.rss / MIB,
+        "rss": memory.rss / MIB,
         "private": memory.private / MIB,
-        "per attach: RSS": (after.rss - memory.rss) / attaches / 1024,
-        "per attach: private": (after.private - memory.private) / attaches / 1024,
-        "per attach: descriptors": (server.descriptors() - files) / attaches,
-        "per attach: threads": (server.threads() - threads) / attaches,
-        "CPU": used / watched_s * 100,
+        "attach rss": (after.rss - memory.rss) / attaches / 1024,
+        "attach descriptors": (server.descriptors() - files) / attaches,
+        "attach threads": (server.threads() - threads) / attaches,
+        "cpu": used / watched_s * 100,
     }
     await asyncio.gather(*(line.close() for line in lines))
     return figures
