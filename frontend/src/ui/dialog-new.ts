@@ -25,8 +25,7 @@ export class MuxDialogNew extends MuxDialog {
     const users = this.host.users.filter((user) => user.may_create);
     const user = this.#user();
     this.#suggested = user ? freeName(user) : "main";
-    const taken = this.failure?.code === "session_exists";
-    const wrong = this.wrong("name") !== "" || taken;
+    const wrong = this.wrong("name") !== "";
     return html`
       <div class="dialog-pair">
         ${this.field(

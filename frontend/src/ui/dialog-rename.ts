@@ -16,7 +16,7 @@ export class MuxDialogRename extends MuxDialog {
   }
 
   protected override body() {
-    const wrong = this.wrong("name") !== "" || this.failure?.code === "session_exists";
+    const wrong = this.wrong("name") !== "";
     return html`<p class="soft">${this.row.user.name}@${this.row.host.key}. Everybody attached stays attached.</p>
       ${this.field(
         "New name",

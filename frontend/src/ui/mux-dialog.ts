@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { type ApiError, asApiError } from "../api/problem.ts";
 import { MuxElement } from "./element.ts";
 
@@ -9,6 +9,8 @@ import { MuxElement } from "./element.ts";
 export abstract class MuxDialog extends MuxElement {
   protected busy = false;
   protected failure: ApiError | null = null;
+  /** The failure was shown at a field in this drawing. */
+  #placed = false;
 
   protected abstract readonly heading: string;
   protected abstract body(): TemplateResult;
@@ -21,6 +23,7 @@ export abstract class MuxDialog extends MuxElement {
   }
 
   protected override render() {
+    this.#placed = false;
     return html`<dialog aria-labelledby="dialog-heading" @close=${() => this.dispatchEvent(new CustomEvent("done"))}
       @click=${this.#outside} data-testid="dialog">
       <form class="dialog" method="dialog" novalidate @submit=${this.#submit}>
@@ -43,22 +46,29 @@ export abstract class MuxDialog extends MuxElement {
 
   /** What is wrong with the field that the server calls `path`. */
   protected wrong(path: string): string {
-    return this.failure?.errors.find((e) => e.path === path || e.path.endsWith(`.${path}`))?.reason ?? "";
+    const failure = this.failure;
+    if (!failure) return "";
+    if (path === "name" && failure.code === "session_exists") return failure.message;
+    return failure.errors.find((e) => e.path === path || e.path.endsWith(`.${path}`))?.reason ?? "";
   }
 
   protected field(label: string, path: string, input: TemplateResult, hint = ""): TemplateResult {
     const wrong = this.wrong(path);
-    return html`<div class="field"><label for="f-${path}">${label}</label>${input}
-      ${wrong ? html`<p class="error-text small" id="e-${path}">${wrong}</p>` : hint ? html`<p class="small faint" id="e-${path}">${hint}</p>` : ""}</div>`;
+    if (wrong) this.#placed = true;
+    const below = wrong
+      ? html`<p class="error-text small" role="alert" id="e-${path}" data-testid="dialog-error">${wrong}</p>`
+      : hint
+        ? html`<p class="small faint" id="e-${path}">${hint}</p>`
+        : "";
+    return html`<div class="field"><label for="f-${path}">${label}</label>${input} ${below}</div>`;
   }
 
-  /** What went wrong and belongs to no field. */
-  protected error(): TemplateResult {
+  /** What went wrong and belongs to no field. Comes after the fields. */
+  protected error(): TemplateResult | typeof nothing {
     const failure = this.failure;
-    const known = failure?.errors.some((e) => this.querySelector(`[id="f-${e.path.split(".").at(-1)}"]`));
-    return html`<p class="error-text" role="alert" data-testid="dialog-error" ?hidden=${!failure}>${
-      failure ? (known ? failure.errors.map((e) => e.reason).join("; ") : failure.message) : ""
-    } ${failure?.requestId ? html`<span class="faint">request ${failure.requestId}</span>` : ""}</p>`;
+    if (!failure || this.#placed) return nothing;
+    return html`<p class="error-text" role="alert" data-testid="dialog-error">${failure.message}
+      ${failure.requestId ? html`<span class="faint">request ${failure.requestId}</span>` : ""}</p>`;
   }
 
   protected buttons(submit: TemplateResult): TemplateResult {
