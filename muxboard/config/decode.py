@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import types
 import typing
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 
 from muxboard.config.values import decode_value
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # as TOML has it
 # A "$" in a pattern would also match before a final newline; nothing we take holds such characters.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -58,16 +60,18 @@ def _decode_struct(
 
 
 def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
+    shown = key if _BARE_KEY.fullmatch(key) else msgspec.json.encode(key).decode()
+    return f"{path}.{shown}" if path else shown
 
 
 def _bare(kind: Any) -> tuple[Any, str]:
-    """Strip ``Annotated``; return the type and what its values must be, where the schema says."""
+    """Strip ``Annotated`` and ``| None``, for TOML has no null; return the type and what its values must
+    be, where the schema says."""
     must = ""
-    while typing.get_origin(kind) is typing.Annotated:
-        kind, *metas = typing.get_args(kind)
-        for meta in metas:
-            must = must or (meta.extra or {}).get("must", "")
+    while typing.get_origin(kind) in {typing.Annotated, types.UnionType}:
+        kind, *others = typing.get_args(kind)
+        for meta in others:
+            must = must or (getattr(meta, "extra", None) or {}).get("must", "")
     return kind, must
 
 

@@ -92,6 +92,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: is not UTF-8: byte {error.start}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path}: is not TOML: nested too deeply"]) from error
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str], bind: str | None) -> None:
@@ -111,6 +113,8 @@ def _check(config: Config, errors: list[tuple[str, str]]) -> None:
         for name in config.inventory.__struct_fields__
         if not MIN_INTERVAL_S <= getattr(config.inventory, name) <= MAX_INTERVAL_S
     )
+    if config.auth.token.session == float("inf"):
+        errors.append(("auth.token.session", 'must end, as "12h" does'))
     if config.limits.output_queue < MIN_QUEUE_BYTES:
         errors.append(("limits.output_queue", 'must be at least "512KiB": more than one window of output'))
     errors.extend(

@@ -11,9 +11,9 @@ from muxboard.config.schema import Config, Host, Loaded
 from muxboard.config.values import Bind, Duration, Rate, Size
 
 _PATTERNS: dict[type, dict[str, Any]] = {
-    Duration: {"type": "string", "pattern": r"^(\d+(\.\d+)?\s*(ms|s|m|h|d))?$"},
-    Size: {"type": "string", "pattern": r"^\d+\s*(B|KiB|MiB|GiB)?$"},
-    Rate: {"type": "string", "pattern": r"^\d+\s*/\s*(second|minute|hour|day)$"},
+    Duration: {"type": "string", "pattern": r"^(\d+(\.\d+)? *(ms|s|m|h|d))?$"},
+    Size: {"type": "string", "pattern": r"^\d+ *(B|KiB|MiB|GiB)?$"},
+    Rate: {"type": "string", "pattern": r"^\d+ */ *(second|minute|hour|day)$"},
     Bind: {"type": "string"},
 }
 # Sections whose rows are lists: the example shows one, commented out.

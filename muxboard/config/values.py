@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from decimal import Decimal
 from typing import Any, Self
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -21,7 +22,7 @@ class Duration(float):
     def parse(cls, text: str) -> Self:
         if text == "":
             return cls("inf")
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", text)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) *(ms|s|m|h|d)", text, re.ASCII)
         if match is None:
             raise ValueError(cls.must)
         return cls(float(match[1]) * _SECONDS[match[2]])
@@ -29,11 +30,11 @@ class Duration(float):
     def __str__(self) -> str:
         if self == float("inf"):
             return ""
-        for unit in ("d", "h", "m", "s"):
-            count = self / _SECONDS[unit]
-            if count >= 1 and count == int(count):
-                return f"{int(count)}{unit}"
-        return f"{self * 1000:g}ms"
+        for unit in ("d", "h", "m", "s", "ms"):
+            count = round(self / _SECONDS[unit])
+            if count >= 1 and count * _SECONDS[unit] == self:
+                return f"{count}{unit}"
+        return f"{Decimal(repr(float(self))):f}s"
 
 
 class Size(int):
@@ -44,7 +45,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB)?", text)
+        match = re.fullmatch(r"(\d+) *(B|KiB|MiB|GiB)?", text, re.ASCII)
         if match is None:
             raise ValueError(cls.must)
         return cls(int(match[1]) * _BYTES[match[2] or ""])
@@ -68,7 +69,7 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        match = re.fullmatch(r"(\d+)\s*/\s*(second|minute|hour|day)", text)
+        match = re.fullmatch(r"(\d+) */ *(second|minute|hour|day)", text, re.ASCII)
         if match is None or int(match[1]) < 1:
             raise ValueError(cls.must)
         return cls(int(match[1]), _WINDOWS[match[2]])
