@@ -123,9 +123,17 @@ class Tmux:
             shutil.rmtree(self.folder or folder)
 
 
+def _ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for no more than init, which may take seconds to reap it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def _gone(pid: int) -> None:
     try:
-        until(lambda: not psutil.pid_exists(pid), f"the end of tmux server {pid}", seconds=5)
+        until(lambda: _ended(pid), f"the end of tmux server {pid}", seconds=5)
     except AssertionError:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
