@@ -117,20 +117,19 @@ class Audit:
 def encode(line: Line) -> bytes:
     """Return the line's JSON with its newline, at most ``MAX_LINE_BYTES``."""
     line.ts = time.time() if line.ts is None else line.ts
-    for name in line.__struct_fields__:
-        value = getattr(line, name)
-        if isinstance(value, str):
-            setattr(line, name, _plain(value))
-    text = msgspec.json.encode(line)
-    if len(text) >= MAX_LINE_BYTES:
-        for name in ("session", "client", "principal"):
-            setattr(line, name, (getattr(line, name) or "")[:64])
-        text = msgspec.json.encode(line)
-    return text + b"\n"
+    texts = {name: text for name in line.__struct_fields__ if isinstance(text := getattr(line, name), str)}
+    longest = MAX_TEXT_CHARS
+    while True:
+        for name, text in texts.items():
+            setattr(line, name, _plain(text, longest))
+        encoded = msgspec.json.encode(line)
+        if len(encoded) < MAX_LINE_BYTES:
+            return encoded + b"\n"
+        longest //= 2
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int) -> str:
     shown = (
         text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     )
-    return shown[:MAX_TEXT_CHARS]
+    return shown[:longest]

@@ -18,7 +18,7 @@ PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of
 INPUT_FRAME_BYTES = 4 << 20  # a paste may come in one frame
 
 _ID = r"([A-Za-z0-9_-]{1,64})"
-_PART = r"([^/]{1,2048})"
+_PART = r"([^/]{1,8192})"  # 300 characters of four bytes each are 3600 when percent-encoded
 _USER = rf"api/v1/hosts/{_PART}/users/{_PART}/sessions"
 
 # Path below base_path → handler. Pages first, then the API in the order of docs/protocol.

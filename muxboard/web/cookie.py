@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from muxboard.access.token import TokenGate
     from muxboard.web.origin import Seen
 
-_BOUND = "muxboard session"  # bound into the signature, so that no other signed value can stand for it
+_BOUND = "muxboard-session"  # bound into the signature, so that no other signed value can stand for it
 
 
 def name(seen: Seen) -> str:

@@ -191,6 +191,7 @@ class Guard(tornado.web.RequestHandler):
         )
         self.services.metrics.denied.labels(problem.code.name).inc()
         self.set_status(problem.code.status)
+        self.set_header("Muxboard-Request-Id", self.request_id)  # what was set before is cleared by now
         self.set_header("Content-Type", "application/problem+json")
         if problem.retry_after is not None:
             self.set_header("Retry-After", str(int(problem.retry_after + 0.999)))
