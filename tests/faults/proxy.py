@@ -1,0 +1,122 @@
+"""A network that can be cut: a TCP proxy in front of a service, in a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+BLOCK_BYTES = 64 * 1024
+RESET = struct.pack("ii", 1, 0)  # close() sends RST, as a network does that is gone
+
+
+class Proxy:
+    """Forwards connections to a loopback port. Use as a context manager.
+
+    Attributes:
+        port: Where it listens.
+        connections: How many it has accepted.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._wake, self._woken = socket.socketpair()
+        self._whole = True
+        self._drop = threading.Event()
+        self._dropped = threading.Event()
+        self._ending = False
+        self._peers: dict[socket.socket, socket.socket] = {}
+        self._selector = selectors.DefaultSelector()
+        self._thread = threading.Thread(target=self._run, name="proxy")
+
+    def __enter__(self) -> Self:
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending = True
+        self._wake.send(b"!")
+        self._thread.join()
+
+    def drop(self) -> None:
+        """Reset every connection; new ones are welcome. Returns when it is done."""
+        self._dropped.clear()
+        self._drop.set()
+        self._wake.send(b"!")
+        self._dropped.wait(5)
+
+    def cut(self) -> None:
+        """Reset every connection, and new ones too, until ``mend``."""
+        self._whole = False
+        self.drop()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    def _run(self) -> None:
+        while not self._ending:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._woken:
+                    self._woken.recv(BLOCK_BYTES)
+                elif key.fileobj in self._peers:
+                    self._forward(key.fileobj)  # type: ignore[arg-type]
+            if self._drop.is_set():
+                self._drop.clear()
+                self._close_all()
+                self._dropped.set()
+        self._close_all()
+        self._selector.close()
+        for end in (self._listener, self._wake, self._woken):
+            end.close()
+
+    def _accept(self) -> None:
+        near, _ = self._listener.accept()
+        if not self._whole:
+            _reset(near)
+            return
+        self.connections += 1
+        far = socket.create_connection(("127.0.0.1", self.target))
+        for one, other in ((near, far), (far, near)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._peers[one] = other
+            self._selector.register(one, selectors.EVENT_READ)
+
+    def _forward(self, end: socket.socket) -> None:
+        data = b""
+        with contextlib.suppress(OSError):
+            data = end.recv(BLOCK_BYTES)
+            self._peers[end].sendall(data)
+        if not data:
+            self._close(end)
+
+    def _close(self, end: socket.socket) -> None:
+        other = self._peers.pop(end)
+        self._peers.pop(other)
+        for one in (end, other):
+            self._selector.unregister(one)
+            _reset(one)
+
+    def _close_all(self) -> None:
+        while self._peers:
+            self._close(next(iter(self._peers)))
+
+
+def _reset(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    end.close()
