@@ -1,7 +1,7 @@
 import type { Terminal } from "@xterm/xterm";
 import { copyText, readClipboard } from "../lib/clipboard.ts";
 import { Disposable, listen } from "../lib/disposable.ts";
-import { cleanPaste, linesThatRun } from "./paste.ts";
+import { cleanPaste, pastedLines, runsLines } from "./paste.ts";
 
 /** What the keys and the mouse ask for that is not terminal input. */
 export interface InputActions {
@@ -31,12 +31,12 @@ export class TerminalInput extends Disposable {
   paste(text: string): void {
     if (this.actions.view || text === "") return;
     const clean = cleanPaste(text);
-    const lines = linesThatRun(clean);
     const run = (): void => {
       this.term.paste(clean);
       this.term.focus();
     };
-    if (lines > 0 && !this.term.modes.bracketedPasteMode) this.actions.confirmPaste(lines, run);
+    if (runsLines(clean) && !this.term.modes.bracketedPasteMode)
+      this.actions.confirmPaste(pastedLines(clean), run);
     else run();
   }
 

@@ -6,7 +6,12 @@ export function cleanPaste(text: string): string {
   return text.replace(/\x1b/g, "\u241b");
 }
 
-/** Lines that would run at once where the program does not know about pasting (bracketed paste off). */
-export function linesThatRun(text: string): number {
-  return text.split(/\r\n|\r|\n/).length - 1;
+/** How many lines a paste has; a final line end begins no further line. */
+export function pastedLines(text: string): number {
+  return text.replace(/(\r\n|\r|\n)$/, "").split(/\r\n|\r|\n/).length;
+}
+
+/** Whether any line of it would run at once where the program does not ask for pastes as such. */
+export function runsLines(text: string): boolean {
+  return /[\r\n]/.test(text);
 }

@@ -9,6 +9,7 @@ import { copyText } from "../lib/clipboard.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
 import { readNumber, writeNumber } from "../lib/storage.ts";
+import { count } from "../lib/words.ts";
 import { Attachment } from "./attachment.ts";
 import { type InputActions, TerminalInput } from "./input.ts";
 import { linkHandler, openable } from "./links.ts";
@@ -234,7 +235,7 @@ export class TerminalState extends Disposable {
       },
       confirmPaste: (lines, run) =>
         this.asked.emit({
-          what: `Paste ${lines + 1} lines?`,
+          what: `Paste ${count(lines, "line")}?`,
           detail: "The program does not ask for pasted text as such: each line may run at once.",
           yes: "Paste",
           run,
