@@ -1,23 +1,31 @@
 import type { Terminal } from "@xterm/xterm";
-import { type Closes, type Disposable, listen } from "../lib/disposable.ts";
+import { type Disposable, listen } from "../lib/disposable.ts";
+
+type Webgl = typeof import("@xterm/addon-webgl");
+
+/** Comes beside the font; null where it does not come at all. */
+export function fetchRenderer(): Promise<Webgl | null> {
+  return import("@xterm/addon-webgl").catch(() => null);
+}
 
 /**
- * Draws by WebGL where there is one. The DOM renderer is there from the first moment and stays when WebGL is
- * missing or its context is lost, so that nothing waits for this.
+ * Draws by WebGL where there is one. The DOM renderer is there from the first moment and comes back when the
+ * context is lost. The two measure a cell differently, so `changed` asks for another fit.
  */
-export async function drawFast(term: Terminal, owner: Disposable): Promise<void> {
-  let addon: import("@xterm/addon-webgl").WebglAddon;
+export function drawFast(term: Terminal, webgl: Webgl | null, owner: Disposable, changed: () => void): void {
+  if (!webgl || owner.disposed) return;
+  const addon = new webgl.WebglAddon();
   try {
-    const { WebglAddon } = await import("@xterm/addon-webgl");
-    if (owner.disposed) return;
-    addon = new WebglAddon();
-    addon.onContextLoss(() => addon.dispose());
     term.loadAddon(addon);
   } catch {
     return;
   }
+  addon.onContextLoss(() => {
+    addon.dispose();
+    changed();
+  });
   // Glyphs drawn before their font arrived (bold, other scripts) stay in the atlas until it is cleared.
-  const fonts: Closes = listen(document.fonts, "loadingdone", () => addon.clearTextureAtlas());
-  owner.own(fonts);
-  void document.fonts.load(`700 14px "JetBrains Mono"`).catch(() => {});
+  owner.own(listen(document.fonts, "loadingdone", () => addon.clearTextureAtlas()));
+  void document.fonts.load('700 14px "JetBrains Mono"').catch(() => {});
+  changed();
 }

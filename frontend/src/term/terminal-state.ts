@@ -15,15 +15,15 @@ import { type InputActions, TerminalInput } from "./input.ts";
 import { linkHandler, openable } from "./links.ts";
 import { readOsc52 } from "./osc52.ts";
 import type { Question } from "./question.ts";
-import { drawFast } from "./renderer.ts";
+import { drawFast, fetchRenderer } from "./renderer.ts";
 import { isReport } from "./replies.ts";
 import { FONT, readTheme } from "./theme.ts";
 
 export const FONT_PX = { least: 8, usual: 14, most: 32 };
 /** Sizes are told at most this often while a window is dragged: each one redraws every program. */
 const RESIZE_MS = 100;
-/** A missing font must not keep anybody from their shell. */
-const FONT_MS = 1_500;
+/** A slow font or renderer must not keep anybody from their shell; it is used when it comes. */
+const READY_MS = 400;
 const SCROLLBACK_LINES = 5_000;
 
 /**
@@ -63,6 +63,7 @@ export class TerminalState extends Disposable {
       fontFamily: FONT,
       fontSize: readNumber("font", FONT_PX.usual),
       lineHeight: 1.15,
+      overviewRuler: { width: 8 }, // the width of the scroll bar, too
       scrollback: SCROLLBACK_LINES,
       theme: readTheme(),
       disableStdin: mode === "view",
@@ -96,12 +97,16 @@ export class TerminalState extends Disposable {
     if (this.#started) return;
     this.#started = true;
     const font = document.fonts.load(`${FONT_PX.usual}px "JetBrains Mono"`).catch(() => []);
-    await Promise.race([font, new Promise((done) => setTimeout(done, FONT_MS))]);
+    const renderer = fetchRenderer();
+    const late = new Promise<void>((done) => setTimeout(done, READY_MS));
+    await Promise.race([Promise.all([font, renderer]), late]);
     if (this.disposed) return;
     this.term.open(this.element);
+    const drawn = renderer.then((webgl) => drawFast(this.term, webgl, this, () => this.fit()));
+    await Promise.race([drawn, late]);
+    if (this.disposed) return;
     this.fit();
     this.term.focus();
-    void drawFast(this.term, this);
     await this.attachment.attach();
   }
 

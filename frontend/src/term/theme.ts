@@ -29,6 +29,7 @@ export function readTheme(): ITheme {
     cursor: token("term-cursor"),
     cursorAccent: token("term-page"),
     selectionBackground: token("term-select"),
+    overviewRulerBorder: token("term-page"),
   };
   ANSI.forEach((name, i) => {
     theme[name] = token(`ansi-${i}`);

@@ -1,4 +1,4 @@
-import { html } from "lit";
+import { html, nothing } from "lit";
 import { withModifiers } from "../term/sticky.ts";
 import type { TerminalState } from "../term/terminal-state.ts";
 import { MuxElement } from "./element.ts";
@@ -19,7 +19,7 @@ export class MuxTermKeys extends MuxElement {
 
   protected override render() {
     const key = (label: string, name: string, run: () => void, pressed?: boolean) =>
-      html`<button aria-label=${name} aria-pressed=${pressed === undefined ? "false" : String(pressed)}
+      html`<button aria-label=${name} aria-pressed=${pressed === undefined ? nothing : String(pressed)}
         @pointerdown=${(event: Event) => event.preventDefault()} @click=${run}>${label}</button>`;
     return html`<div class="term-keys" role="toolbar" aria-label="Keys" data-testid="term-keys">
       ${key("Esc", "Esc key", () => this.#send("\x1b"))} ${key("Tab", "Tab key", () => this.#send("\t"))}
