@@ -74,6 +74,7 @@ export class TerminalState extends Disposable {
     this.attachment = new Attachment(target, mode, {
       hello: (_, resumed) => {
         this.#replaying = resumed;
+        this.fit(); // the window may have changed while the terminal was being made
       },
       output: (bytes, parsed) => this.#write(bytes, parsed),
       reset: () => this.#reset(),
@@ -102,7 +103,9 @@ export class TerminalState extends Disposable {
     await Promise.race([Promise.all([font, renderer]), late]);
     if (this.disposed) return;
     this.term.open(this.element);
-    const drawn = renderer.then((webgl) => drawFast(this.term, webgl, this, () => this.fit()));
+    // One frame later the renderer has measured its cells.
+    const frame = (): Promise<unknown> => new Promise(requestAnimationFrame);
+    const drawn = renderer.then((webgl) => drawFast(this.term, webgl, this, () => this.fit())).then(frame);
     await Promise.race([drawn, late]);
     if (this.disposed) return;
     this.fit();
