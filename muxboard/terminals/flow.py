@@ -5,10 +5,10 @@ from __future__ import annotations
 # Everything between the PTY and the browser's parser is inside the window: the ring, the socket's
 # buffers, the link. So it is also what a ^C has to wait for: 192 KiB is 0.2 s of a 1 MB/s link.
 WINDOW_BYTES = 192 * 1024
-# Reading begins again when the browser has parsed a quarter of the window, not at every ack: a
-# read of a few bytes costs as much as one of 4 KiB. It must not exceed the window less one ack of
+# Reading begins again when the browser has parsed this share of the window, not at every ack: a
+# read of a few bytes costs as much as one of 4 KiB. It must not be more than the window less one ack of
 # the browser (an eighth of the window), or a paused terminal would wait for ever.
-RESUME_BYTES = WINDOW_BYTES // 4
+RESUME_SHARE = 4  # a quarter
 
 
 class Flow:
@@ -38,7 +38,7 @@ class Flow:
         if offset > end:
             raise ValueError(f"ack of {offset} beyond {end}")
         self.acked = max(self.acked, offset)
-        if self.paused and self.window - (end - self.acked) >= min(RESUME_BYTES, self.window):
+        if self.paused and self.window - (end - self.acked) >= self.window // RESUME_SHARE:
             self.paused = False
             return True
         return False
