@@ -38,8 +38,8 @@ def test_from_the_printed_url_to_a_killed_session(board, service, tmux):
     expect(board.row("made here")).to_be_in_viewport()
     expect(board.row("made here")).to_contain_text("new")
     assert sorted(tmux.ls()) == ["api two", "made here"]
-    shown = tmux("display-message", "-p", "-t", "=made here:", "#{pane_current_command} #{pane_current_path}")
-    assert shown.strip() == "cat /tmp"
+    shown = tmux("display-message", "-p", "-t", "=made here:", "#{pane_start_command} #{pane_current_path}")
+    assert shown.replace('"', "").strip() == "cat /tmp"
 
     board.choose("made here", "kill")
     expect(board.field("confirm")).to_be_focused()
@@ -77,7 +77,8 @@ def test_no_session_yet_teaches_and_makes_the_first(board, tmux):
     assert tmux.ls() == [name]
 
 
-def test_a_name_that_is_taken_is_told_at_the_field(board, tmux):
+def test_a_name_that_is_taken_is_told_at_the_field(board, tmux, watch):
+    watch.expect("409")
     tmux.new("api")
     board.open()
     board.page.get_by_test_id("new-session").first.click()

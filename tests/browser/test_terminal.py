@@ -33,16 +33,19 @@ def test_unicode_and_colours_arrive(board, tmux):
 def test_the_window_fills_the_page_and_follows_it(board, tmux):
     tmux.new("api")
     terminal = board.open().attach("api")
-    size = "() => { const t = document.querySelector('mux-terminal').term; return [t.cols, t.rows]; }"
+    cells = "() => { const t = document.querySelector('mux-terminal').term; return [t.cols, t.rows]; }"
 
-    def same():
-        cols, rows = board.page.evaluate(size)
+    def sizes():
         seen = tmux("list-clients", "-F", "#{client_width} #{client_height}").split()
-        return seen == [str(cols), str(rows)] and (cols, rows)
+        return board.page.evaluate(cells), [int(number) for number in seen]
 
-    before = until(same, "tmux's client at the size of the page")
+    def agreed():
+        shown, seen = sizes()
+        return shown == seen and shown
+
+    before = until(agreed, lambda: f"tmux's client at the size of the page, {sizes()}")
     board.page.set_viewport_size({"width": 1300, "height": 800})
-    after = until(lambda: (now := same()) and now != before and now, "a larger client")
+    after = until(lambda: (now := agreed()) and now != before and now, lambda: f"a larger client, {sizes()}")
     assert after[0] > before[0]
     assert after[1] > before[1]
     expect(terminal.state).to_have_text("connected")
@@ -79,6 +82,17 @@ def test_the_end_of_the_session_is_told(board, tmux):
     expect(terminal.ended).to_be_visible()
     expect(terminal.ended).to_contain_text("session")
     assert tmux.clients() == [], "nobody is moved to another session"
+    tmux.new("api")
+    terminal.page.get_by_test_id("term-again").click()
+    terminal.connected()
+    until(lambda: len(tmux.clients("api")) == 1, "the new client in tmux")
+
+
+def test_attaching_again_takes_the_keyboard(board, tmux):
+    tmux.new("api")
+    terminal = board.open().attach("api")
+    tmux("kill-session", "-t", "=api")
+    expect(terminal.ended).to_be_visible()
     tmux.new("api")
     terminal.page.get_by_test_id("term-again").click()
     terminal.connected().type("echo $((40+2))")

@@ -13,11 +13,12 @@ T = TypeVar("T")
 STEP_S = 0.01  # short beside anything that is waited for
 
 
-def until(condition: Callable[[], T], what: str, *, seconds: float = 10) -> T:
+def until(condition: Callable[[], T], what: str | Callable[[], str], *, seconds: float = 10) -> T:
     """Return the condition's value as soon as it is true; fail saying ``what`` was waited for."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}; last: {value!r}")
+            awaited = what if isinstance(what, str) else what()
+            raise AssertionError(f"not within {seconds:g} s: {awaited}; last: {value!r}")
         time.sleep(STEP_S)
     return value
