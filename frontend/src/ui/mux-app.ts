@@ -62,7 +62,7 @@ export class MuxApp extends MuxElement {
   #page(app: App, route: Route): TemplateResult {
     if (route.page === "login" || app.auth.state === "out") return html`<mux-login .app=${app}></mux-login>`;
     const early = app.auth.likely && route.page === "board";
-    if (app.auth.state === "unknown" && !early) return html`<main aria-busy="true"></main>`;
+    if (app.auth.state === "unknown" && !early) return waiting(route);
     if (app.auth.state === "offline") {
       return lonely(
         "The muxboard service does not answer.",
@@ -95,6 +95,12 @@ export class MuxApp extends MuxElement {
         return lonely("There is no such page.", "The address may have been cut off.");
     }
   }
+}
+
+/** Until it is known who is asking: the frame of the board, so that the page is there at once. */
+function waiting(route: Route): TemplateResult {
+  const top = html`<header class="top"><span class="brand">muxboard</span></header>`;
+  return html`${route.page === "board" ? top : ""}<main aria-busy="true"></main>`;
 }
 
 function lonely(what: string, then: string, action?: { label: string; run: () => void }): TemplateResult {
