@@ -17,7 +17,7 @@ def name(seen: Seen) -> str:
     """Return the cookie's name. ``__Host-`` needs https; without it, all ports of a host share cookies."""
     if seen.scheme == "https":
         return "__Host-muxboard"
-    return f"muxboard-{seen.host.rpartition(']')[2].rpartition(':')[2] or 'http'}"
+    return f"muxboard-{seen.host.rpartition(']')[2].partition(':')[2] or '80'}"
 
 
 def attributes(seen: Seen) -> dict[str, Any]:

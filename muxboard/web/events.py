@@ -52,8 +52,8 @@ class Events(Handler):
         services.streams.add(self)
         try:
             while not self._gone:
+                self._wake.clear()  # before sending: what changes meanwhile must wake the next turn
                 await self._send()
-                self._wake.clear()
                 try:
                     async with asyncio.timeout(self._wait_s()):
                         await self._wake.wait()

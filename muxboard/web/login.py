@@ -27,12 +27,15 @@ class Login(Handler):
 
 
 class Logout(Handler):
-    """Revokes the login and ends the terminals that were opened with it."""
+    """Revokes the login and ends the terminals and streams that were opened with it."""
 
     access = {"POST": Access.principal}
 
     async def post(self) -> None:
         await self.services.gate.logout(self.principal)
         self.services.attacher.logged_out(self.principal.login)
+        for stream in tuple(self.services.streams):
+            if self.principal.login and stream.principal.login == self.principal.login:
+                stream.stop()
         self.clear_cookie(cookie.name(self.seen), **cookie.attributes(self.seen))
         self.set_status(204)
