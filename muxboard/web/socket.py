@@ -64,6 +64,7 @@ class TerminalSocket(SocketHandler):
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self.message(NoticeMessage("error", Code.invalid.name, f"Not understood: {error}"[:200]))
             self.close(Code.invalid.close_code, Code.invalid.name)
+            self.on_close()  # what it still sends is not typed; the client may come back with another
 
     def on_close(self) -> None:
         if self.terminal is not None:
