@@ -141,6 +141,7 @@ class Board:
         self.url = f"http://127.0.0.1:{self.port}{self.base}"
         self.origin = f"http://127.0.0.1:{self.port}"
         self._client = AsyncHTTPClient(force_instance=True)
+        self._sockets: list[Socket] = []
 
     async def call(
         self,
@@ -204,7 +205,9 @@ class Board:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
-        return await Socket.connect(self.port, self.base + path, sent)
+        socket = await Socket.connect(self.port, self.base + path, sent)
+        self._sockets.append(socket)
+        return socket
 
     async def attached(self, session: str = "one", **more: Any) -> Socket:
         """Open a terminal and connect to it."""
@@ -216,6 +219,8 @@ class Board:
         return self.service.registry._counts["terminals"]
 
     async def close(self) -> None:
+        for socket in self._sockets:
+            socket.cut()
         self._client.close()
         await self.service.stop()
 
