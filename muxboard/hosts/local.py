@@ -70,49 +70,65 @@ async def run(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float) 
         Missing: The program does not exist.
         TimeoutError: It took too long.
         TooMuch: It printed too much.
+        OSError: No process or descriptor could be had.
 
     Cancelling kills the command.
     """
+    watch = _Watch()
     try:
-        child = subprocess.Popen(  # noqa: ASYNC220  vfork: a tenth of a millisecond
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(env),
-            cwd="/",
-            start_new_session=True,
-            bufsize=0,
-        )
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-        raise Missing(argv[0]) from error
-    watch = _Watch(child)
-    try:
+        watch.start(argv, env)
         async with asyncio.timeout(timeout_s):
             await watch.finished
     finally:
         watch.close()
-    return Completed(child.returncode, b"".join(watch.out), b"".join(watch.err))
+    return Completed(watch.exit, b"".join(watch.out), b"".join(watch.err))
 
 
 class _Watch:
     """Reads a child's pipes and waits for its end, by callbacks of the loop alone."""
 
-    def __init__(self, child: subprocess.Popen[bytes]) -> None:
-        self._child = child
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.finished: asyncio.Future[None] = self._loop.create_future()
         self.out: list[bytes] = []
         self.err: list[bytes] = []
         self._size = 0
-        self._open = {os.pidfd_open(child.pid)}
-        self._loop.add_reader(next(iter(self._open)), self._ended, next(iter(self._open)))
-        for pipe, chunks in ((child.stdout, self.out), (child.stderr, self.err)):
-            fd = os.dup(pipe.fileno())  # type: ignore[union-attr]  # both are pipes
-            pipe.close()  # type: ignore[union-attr]
-            os.set_blocking(fd, False)
-            self._open.add(fd)
-            self._loop.add_reader(fd, self._read, fd, chunks)
+        self._open: set[int] = set()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        """Start the command. Raises as ``run`` does; ``close`` undoes what was begun."""
+        # Popen leaks its own pipes when it runs out of descriptors between them.
+        writing: list[int] = []
+        try:
+            for chunks in (self.out, self.err):
+                fd, write = os.pipe()
+                writing.append(write)
+                os.set_blocking(fd, False)
+                self._open.add(fd)
+                self._loop.add_reader(fd, self._read, fd, chunks)
+            self._child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=writing[0],
+                stderr=writing[1],
+                env=dict(env),
+                cwd="/",
+                start_new_session=True,
+            )
+            pidfd = os.pidfd_open(self._child.pid)
+            self._open.add(pidfd)
+            self._loop.add_reader(pidfd, self._ended, pidfd)
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            raise Missing(argv[0]) from error
+        finally:
+            for write in writing:
+                os.close(write)
+
+    @property
+    def exit(self) -> int:
+        """How the command ended."""
+        return -1 if self._child is None or self._child.returncode is None else self._child.returncode
 
     def _read(self, fd: int, chunks: list[bytes]) -> None:
         try:
@@ -127,7 +143,7 @@ class _Watch:
             self._drop(fd)
 
     def _ended(self, fd: int) -> None:
-        if self._child.poll() is not None:
+        if self._child is not None and self._child.poll() is not None:
             self._drop(fd)
 
     def _drop(self, fd: int) -> None:
@@ -139,12 +155,12 @@ class _Watch:
 
     def close(self) -> None:
         """Kill what still runs and let go of everything; the child is reaped when it ends."""
-        if self._child.poll() is None:
+        for fd in list(self._open):
+            self._drop(fd)
+        if self._child is not None and self._child.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
             reap_later(self._child)
-        for fd in list(self._open):
-            self._drop(fd)
 
 
 def reap_later(child: subprocess.Popen[bytes]) -> None:

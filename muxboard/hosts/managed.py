@@ -112,6 +112,8 @@ class ManagedHost:
             return UserReport(user, "error", f"tmux did not answer within {self._timeout_s:g} s.")
         except local.TooMuch:
             return UserReport(user, "error", "tmux printed more than 16 MiB.")
+        except OSError as error:
+            return UserReport(user, "error", f"tmux could not be started: {error.strerror}.")
         except ValueError as error:
             return UserReport(user, "error", str(error))
 
@@ -139,6 +141,8 @@ class ManagedHost:
             raise Problem(Code.timeout) from error
         except local.TooMuch as error:
             raise Problem(Code.too_large, "tmux printed more than 16 MiB.") from error
+        except OSError as error:
+            raise Problem(Code.host_error, f"tmux could not be started: {error.strerror}.") from error
         if done.exit != 0:
             raise tmux.failed(target, self.login, done.stderr.decode(errors="replace"))
         return done.stdout
