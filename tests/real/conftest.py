@@ -1,0 +1,1 @@
+from tests.rig.managed import host, manage  # noqa: F401  fixtures
