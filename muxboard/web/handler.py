@@ -260,7 +260,7 @@ class Handler(Guard):
         errors: list[tuple[str, str]] = []
         try:
             value = msgspec.json.decode(self._body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(Code.invalid, "The body must be JSON.") from error
         if not isinstance(value, dict):
             raise Problem(Code.invalid, "The body must be a JSON object.")
