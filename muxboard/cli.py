@@ -75,11 +75,16 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The inventory as JSON.")
 def ls(path: str | None, as_json: bool) -> None:
     """Ask every host once and print what there is."""
+    from muxboard.access.grants import Grants  # noqa: PLC0415
+    from muxboard.access.principal import Principal  # noqa: PLC0415
     from muxboard.hosts import listing  # noqa: PLC0415
+    from muxboard.web import views  # noqa: PLC0415
 
-    reports = asyncio.run(listing.sweep_once(_load(path).config, os.environ))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(reports)).decode())
+    sweeper = asyncio.run(listing.sweep_once(_load(path).config, os.environ))
+    reports = [host.report for host in sweeper.hosts.values()]
+    if as_json:  # whoever runs this needs no grant: they are the user that the hosts are asked as
+        inventory = views.inventory(sweeper, Grants([]), Principal(name="", gate="local"))
+        click.echo(msgspec.json.format(msgspec.json.encode(inventory)).decode())
     else:
         for line in listing.table(reports):
             click.echo(line)

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from muxboard.hosts.managed import ManagedHost
+from muxboard.hosts.sweep import Sweeper
 from muxboard.hosts.tmux import printable
 
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 _COLUMNS = "{:<16} {:<12} {:<32} {:>7} {:>8} {:>8}  {}"
 
 
-async def sweep_once(config: Config, environ: Mapping[str, str]) -> list[HostReport]:
-    """Ask every host once."""
-    hosts = [ManagedHost(host, config.inventory, environ) for host in config.hosts]
-    reports = await asyncio.gather(*(host.sweep() for host in hosts))
-    await asyncio.gather(*(host.close() for host in hosts))
-    return list(reports)
+async def sweep_once(config: Config, environ: Mapping[str, str]) -> Sweeper:
+    """Ask every host once; return the sweeper that has, closed."""
+    hosts = {host.key: ManagedHost(host, config.inventory, environ) for host in config.hosts}
+    sweeper = Sweeper(hosts, config.inventory)
+    await asyncio.gather(*(sweeper.refresh(host) for host in hosts.values()))
+    await sweeper.close()
+    return sweeper
 
 
 def table(reports: Sequence[HostReport]) -> Iterator[str]:
