@@ -121,8 +121,8 @@ class Attacher:
             if self.draining:
                 raise Problem(Code.draining)
             # From here to the table there is no waiting: a drain sees the terminal or stops it above.
-            self._audit.write(self._line(request, target, terminal_id))
             argv, env = self._launcher.command(host, target, request.mode)
+            self._audit.write(self._line(request, target, terminal_id))
             try:
                 terminal = Terminal(
                     terminal_id=terminal_id,

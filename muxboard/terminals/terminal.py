@@ -303,8 +303,12 @@ class Terminal:
         """Send to a connection from an output offset on; an older connection ends as ``replaced``.
 
         When the terminal no longer has that offset, the client is told to reset and a fresh attach
-        draws everything anew: no replay could begin in the middle of an escape sequence.
+        draws everything anew: no replay could begin in the middle of an escape sequence. A terminal that
+        has ended says so.
         """
+        if self._state is State.ended:
+            sink.ended(exit_message(self.reason, self.pty.exit_code))
+            return
         old, self._sink = self._sink, None
         if old is not None:
             old.ended(exit_message("replaced"))
