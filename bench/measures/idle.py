@@ -38,7 +38,7 @@ async def measure(workshop: Workshop, report: Report) -> None:
         GROUP,
         row("server RSS, no attach", "MiB", "rss", 60),
         row("the same, not shared with other processes", "MiB", "private"),
-        row("attach rss", "KiB", "attach rss", 60),
+        row("per attach: RSS", "KiB", "attach rss", 60),
         row("per attach: descriptors", "", "attach descriptors", 3),
         row("per attach: threads", "", "attach threads", 0),
         row(f"CPU with {attaches} attaches", "%", "cpu", 1),
