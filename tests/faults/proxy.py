@@ -50,6 +50,8 @@ class Proxy:
         self._ending = True
         self._wake.send(b"!")
         self._thread.join()
+        for end in (self._listener, self._wake, self._woken):
+            end.close()
 
     def drop(self) -> None:
         """Reset every connection; new ones are welcome. Returns when it is done."""
@@ -81,8 +83,6 @@ class Proxy:
                 self._dropped.set()
         self._close_all()
         self._selector.close()
-        for end in (self._listener, self._wake, self._woken):
-            end.close()
 
     def _accept(self) -> None:
         near, _ = self._listener.accept()

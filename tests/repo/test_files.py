@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # In brackets, so that this line is not its own finding.
-HOMES = re.compile(rf"/[r]oot/|/[U]sers/\w|{re.escape(str(Path.home()))}/[.\w]")
+HOMES = re.compile(rf"(?<![\w}}])(?:/[r]oot/|/[U]sers/\w|{re.escape(str(Path.home()))}/[.\w])")
 INDEXES = re.compile(
     r"^\s*(--?(extra-)?index-url|--?find-links|-i|-f)\b|(index-url|find-links)\s*=", re.MULTILINE
 )
