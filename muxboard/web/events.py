@@ -96,6 +96,7 @@ class Events(Handler):
         self._wake.set()
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()  # ends the wait for a body that no longer comes
         self.stop()
 
     def stop(self) -> None:
