@@ -251,12 +251,9 @@ def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_p
             [sys.executable, "-m", "muxboard", "serve", "--bind", f"127.0.0.1:{port}"],
             cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
         )  # fmt: skip
+    printed = tmp_path / "out"
     try:
-        until(
-            lambda: "\n" in (tmp_path / "out").read_text() or process.poll() is not None,
-            "the URL",
-            seconds=20,
-        )
+        until(lambda: "\n" in printed.read_text() or process.poll() is not None, "the URL", seconds=20)
         (line,) = printed.read_text().splitlines()
         (url,) = re.findall(r"https?://\S+", line)
         assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/#token=[A-Za-z0-9_-]{{32,}}", url)
