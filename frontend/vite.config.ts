@@ -23,10 +23,14 @@ function precompress(): Plugin {
       const path = join(folder, name);
       return statSync(path).isDirectory() ? walk(path) : [path];
     });
+  let folder = OUT;
   return {
     name: "precompress",
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
     closeBundle() {
-      for (const path of walk(OUT)) {
+      for (const path of walk(folder)) {
         // index.html is filled in per response (base path, nonce): a fixed .gz of it would be wrong.
         if (/\.(js|css|svg|txt|md)$/.test(path)) {
           writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));

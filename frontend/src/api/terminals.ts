@@ -24,7 +24,7 @@ export type Presence = "present" | "gone" | "unauthenticated" | "unreachable";
 /** A refused WebSocket upgrade tells the page nothing, so a plain request asks what is the matter. */
 export async function probeTerminal(id: string): Promise<Presence> {
   try {
-    const own = await requestJson<TerminalView[]>("terminals");
+    const own = await requestJson<TerminalView[]>("terminals", { expect401: true });
     return own.some((terminal) => terminal.id === id) ? "present" : "gone";
   } catch (error) {
     return asApiError(error).status === 401 ? "unauthenticated" : "unreachable";

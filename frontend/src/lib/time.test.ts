@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago } from "./time.ts";
+import { age, ago } from "./time.ts";
 
 test("ages are short and never negative", () => {
   const at = 1_000_000;
@@ -13,5 +13,15 @@ test("ages are short and never negative", () => {
     "1 h ago",
     "1 day ago",
     "3 days ago",
+  ]);
+});
+
+test("what is younger than a minute is new", () => {
+  expect([-5, 59, 60, 7200, 90_000].map((s) => age(1_000_000, 1_000_000 + s))).toEqual([
+    "new",
+    "new",
+    "1 min old",
+    "2 h old",
+    "1 day old",
   ]);
 });

@@ -10,6 +10,13 @@ export function ago(at: number, now: number): string {
   return `${count(Math.floor(s / 86_400), "day")} ago`;
 }
 
+/** How old something is, in as few words: `3 h old`. */
+export function age(at: number, now: number): string {
+  const s = Math.max(0, Math.floor(now - at));
+  if (s < 60) return "new";
+  return ago(at, now).replace(/ ago$/, " old");
+}
+
 export function exact(at: number): string {
   return new Date(at * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

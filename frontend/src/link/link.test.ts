@@ -234,11 +234,12 @@ describe("input", () => {
     expect(all.every((byte, i) => byte === paste[i])).toBe(true);
   });
 
-  test("view mode types nothing and resizes nobody", () => {
+  test("view mode types nothing, and follows its own window", () => {
     open("view");
     expect(link.type(bytes("x"))).toBe(false);
     link.resize(100, 40);
-    expect(wire.sent).toEqual([]);
+    expect(wire.sent).toHaveLength(1);
+    expect(wire.messages).toEqual([{ type: "resize", cols: 100, rows: 40 }]);
   });
 });
 
@@ -255,6 +256,14 @@ describe("size", () => {
 });
 
 describe("end", () => {
+  test("a restart keeps what is typed for the next terminal", () => {
+    link.text(JSON.stringify({ type: "exit", reason: "draining", code: null, message: "" }));
+    expect(link.connected).toBe(false);
+    expect(link.type(bytes("ls\r"))).toBe(true);
+    expect(link.waitingKeys).toBe(1);
+    expect(new TextDecoder().decode(link.takeUnsent())).toBe("ls\r");
+  });
+
   test("exit is final", () => {
     link.text(JSON.stringify({ type: "exit", reason: "killed", code: 0, message: "" }));
     expect(link.ended).toBe(true);

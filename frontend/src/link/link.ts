@@ -110,7 +110,8 @@ export class Link extends Disposable {
     else if (message.type === "reset") this.#reset(message.offset);
     else if (message.type === "notice") this.listener.notice(message);
     else {
-      this.#ended = true;
+      // A restart is a cut: what is typed meanwhile waits for the terminal that replaces this one.
+      this.#ended = message.reason !== "draining";
       this.listener.exit(message);
       this.cut();
     }
@@ -151,9 +152,8 @@ export class Link extends Disposable {
     return true;
   }
 
-  /** Tells the terminal's size; remembered over a cut, and never told twice. View mode resizes nobody. */
+  /** Tells the terminal's size; remembered over a cut, and never told twice. tmux lets a viewer resize only themselves. */
   resize(cols: number, rows: number): void {
-    if (this.mode === "view") return;
     if (this.#size?.cols === cols && this.#size.rows === rows) return;
     this.#size = { cols, rows };
     this.#sendSize();

@@ -59,7 +59,13 @@ const HOSTS: Record<HostState, Condition> = {
 
 const USERS: Record<UserState, Condition> = {
   ok: { tone: "good", glyph: "dot", word: "ok", sentence: "", fix: "" },
-  no_server: { tone: "quiet", glyph: "dash", word: "no sessions", sentence: "", fix: "" },
+  no_server: {
+    tone: "quiet",
+    glyph: "dash",
+    word: "no tmux server",
+    sentence: "the first session starts one",
+    fix: "",
+  },
   sudo_refused: {
     tone: "bad",
     glyph: "lock",
@@ -91,6 +97,19 @@ export function hostCondition(host: HostView): Condition {
 
 export function userCondition(user: UserView): Condition {
   return USERS[user.state] ?? { ...USERS.error, word: String(user.state) };
+}
+
+/** What is said of a tmux user who has nothing to list. A server without sessions is not the same as no server. */
+export function emptyCondition(user: UserView): Condition {
+  return user.state === "ok"
+    ? {
+        tone: "quiet",
+        glyph: "ring",
+        word: "no sessions",
+        sentence: "tmux runs, with nothing in it",
+        fix: "",
+      }
+    : userCondition(user);
 }
 
 /** The server's own sentence where it has one, without a final full stop: it stands inside a line. */

@@ -46,10 +46,11 @@ export class InventoryStore extends Disposable {
     this.live = events.state;
     const shown = listen(document, "visibilitychange", () => events.visible(!document.hidden));
     const online = listen(window, "online", () => events.reconnect());
+    const back = listen<PageTransitionEvent>(window, "pageshow", (e) => e.persisted && events.reconnect());
     if (document.hidden) events.visible(false);
     this.#first.start(FIRST_EVENT_MS, () => void this.#ask());
     return closing(() => {
-      for (const thing of [shown, online, events]) thing.dispose();
+      for (const thing of [shown, online, back, events]) thing.dispose();
       this.#first.stop();
       if (this.#events === events) this.#events = null;
     });

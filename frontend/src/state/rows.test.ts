@@ -48,7 +48,10 @@ const inventory = {
       user("ops", [], { state: "no_server" }),
     ]),
     host("db1", [user("postgres", [], { state: "sudo_refused" })]),
-    host("edge7", [user("ops", [session("relay")])], { state: "unreachable", stale: true }),
+    host("edge7", [user("ops", [session("relay")], { state: "error", stale: true })], {
+      state: "unreachable",
+      stale: true,
+    }),
   ],
 };
 const names = (filter: string): string[] =>
@@ -66,6 +69,14 @@ test("states are found by their words, with or without rows", () => {
   const refused = arrange(inventory, needlesOf("refused"));
   expect(refused.map((h) => h.host.key)).toEqual(["db1"]);
   expect(refused[0]?.users[0]?.user.name).toBe("postgres");
+});
+
+test("no tmux server and a server without sessions are told apart", () => {
+  const empty = { generation: 1, hosts: [host("a", [user("x", []), user("y", [], { state: "no_server" })])] };
+  const found = (filter: string): string[] =>
+    arrange(empty, needlesOf(filter)).flatMap((h) => h.users.map((u) => u.user.name));
+  expect(found("no sessions")).toEqual(["x"]);
+  expect(found("no tmux server")).toEqual(["y"]);
 });
 
 test("the summary counts what is there and what is in trouble", () => {

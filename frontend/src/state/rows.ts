@@ -1,6 +1,6 @@
 import type { HostView, Inventory, SessionView, UserView } from "../api/types.gen.ts";
 import { count } from "../lib/words.ts";
-import { type Condition, hostCondition, userCondition } from "./conditions.ts";
+import { type Condition, emptyCondition, hostCondition, userCondition } from "./conditions.ts";
 import { rowKey } from "./inventory.ts";
 
 export interface Row {
@@ -28,8 +28,9 @@ function has(needle: string, texts: readonly string[]): boolean {
 
 function stateWords(host: HostView, user: UserView, session: SessionView | null): string[] {
   const words = [hostCondition(host).word, host.state, userCondition(user).word, user.state];
-  if (host.stale) words.push("stale");
+  if (user.stale) words.push("stale");
   if (session) words.push(session.attached > 0 ? "attached" : "detached");
+  else words.push(emptyCondition(user).word);
   return words;
 }
 
@@ -63,6 +64,11 @@ export function rowsOf(hosts: readonly HostRows[]): Row[] {
   return hosts.flatMap((host) => host.users.flatMap((user) => user.rows));
 }
 
+/** A user's failure that is the whole host's: it is said once. */
+export function saidByHost(host: HostView, user: UserView): boolean {
+  return user.state === "error" && host.state !== "ok";
+}
+
 export interface Summary {
   sessions: string;
   asking: string;
@@ -74,7 +80,9 @@ export function summarise(inventory: Inventory): Summary {
   const { hosts } = inventory;
   const sessions = hosts.reduce((n, h) => n + h.users.reduce((m, u) => m + u.sessions.length, 0), 0);
   const failed = hosts.map(hostCondition).filter((c) => c.tone === "bad" || c.tone === "danger");
-  const refused = hosts.flatMap((h) => h.users.map(userCondition)).filter((c) => c.tone === "bad");
+  const refused = hosts
+    .flatMap((h) => h.users.filter((user) => !saidByHost(h, user)).map(userCondition))
+    .filter((c) => c.tone === "bad");
   const pending = hosts.filter((h) => h.state === "pending").length;
   return {
     sessions: `${count(sessions, "session")} on ${count(hosts.length, "host")}`,

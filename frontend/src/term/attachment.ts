@@ -13,7 +13,7 @@ import { Backoff } from "../lib/backoff.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
 import { Connection, type Loss } from "../link/connection.ts";
 import { Link } from "../link/link.ts";
-import { type End, endOf, type Phase } from "./phase.ts";
+import { type End, endOf, loggedOut, type Phase } from "./phase.ts";
 
 /** A cut is not shown before it has lasted this long: most are over sooner, and a flash of words helps nobody. */
 export const QUIET_MS = 1_000;
@@ -170,17 +170,30 @@ export class Attachment extends Disposable {
 
   #exit(message: ExitMessage): void {
     if (message.reason === "draining") this.#lost("draining");
-    else if (this.phase !== "ended") this.#finish(endOf(message.reason, message.message));
+    else if (this.phase === "ended") return;
+    else if (message.reason === "expired") this.#finish(loggedOut(true));
+    else {
+      this.#finish(endOf(message.reason, message.message));
+      if (message.reason === "revoked") void this.#askWhy();
+    }
+  }
+
+  /** The same reason stands for an administrator's word and for a logout in another tab. */
+  async #askWhy(): Promise<void> {
+    const presence = await probeTerminal(this.link?.id ?? "");
+    if (presence === "unauthenticated" && this.phase === "ended" && !this.disposed)
+      this.#finish(loggedOut(false));
   }
 
   #lost(why: Loss): void {
     if (why === "gone" || why === "draining") {
+      this.#connection?.dispose();
+      this.#connection = null;
       this.#setPhase("cut");
       // Everybody is sent away at once by a restart; coming back at once would be the next trouble.
       this.#retry.start(why === "draining" ? 500 + Math.random() * 1500 : 0, () => void this.attach());
     } else if (why === "unauthenticated") {
-      this.#finish(endOf("expired", ""));
-      void probeTerminal(""); // its 401 brings up the login form
+      this.#finish(loggedOut(true));
     } else {
       this.#finish(LOSSES[why]);
     }
@@ -188,6 +201,7 @@ export class Attachment extends Disposable {
 
   #finish(end: End): void {
     this.end = end;
+    if (end.login) this.listener.reset(); // whoever sits here now does not read on
     this.#setPhase("ended");
     this.#connection?.dispose();
     this.#connection = null;

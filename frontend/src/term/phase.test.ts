@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { connectionWords, endOf } from "./phase.ts";
+import { connectionWords, endOf, loggedOut } from "./phase.ts";
 
 test("every phase is told in words", () => {
   expect(connectionWords("connecting", false, 0, null).word).toBe("connecting…");
@@ -13,4 +13,9 @@ test("every phase is told in words", () => {
 test("withdrawn access is not offered again", () => {
   expect(endOf("revoked", "").again).toBe(false);
   expect(endOf("exited", "").again).toBe(true);
+});
+
+test("an ended login asks for another one, not for another attach", () => {
+  expect(loggedOut(false)).toMatchObject({ why: "you were logged out", again: false, login: true });
+  expect(loggedOut(true)).toMatchObject({ why: "your login expired", again: false, login: true });
 });

@@ -9,6 +9,8 @@ export interface End {
   why: string;
   detail: string;
   again: boolean;
+  /** The login is over: nothing goes on before another one. */
+  login?: boolean;
 }
 
 const ENDS: Record<ExitReason, string> = {
@@ -18,7 +20,7 @@ const ENDS: Record<ExitReason, string> = {
   lifetime: "the time limit for one terminal was reached",
   idle: "nothing was typed for too long",
   expired: "your login expired",
-  revoked: "your access was withdrawn",
+  revoked: "an administrator ended it",
   replaced: "it was opened in another window",
   draining: "the service is restarting",
   overflow: "this browser fell too far behind",
@@ -38,6 +40,11 @@ const PLAIN: ReadonlySet<ExitReason> = new Set([
 export function endOf(reason: ExitReason, message: string): End {
   const detail = PLAIN.has(reason) ? "" : message;
   return { why: ENDS[reason] ?? "it ended", detail, again: reason !== "revoked" };
+}
+
+export function loggedOut(expired: boolean): End {
+  const why = expired ? ENDS.expired : "you were logged out";
+  return { why, detail: "The session goes on without you.", again: false, login: true };
 }
 
 export interface ConnectionWords {

@@ -17,7 +17,7 @@ import { readOsc52 } from "./osc52.ts";
 import type { Question } from "./question.ts";
 import { drawFast, fetchRenderer } from "./renderer.ts";
 import { isReport } from "./replies.ts";
-import { FONT, readTheme } from "./theme.ts";
+import { FONT, leastContrast, readTheme } from "./theme.ts";
 
 export const FONT_PX = { least: 8, usual: 14, most: 32 };
 /** Sizes are told at most this often while a window is dragged: each one redraws every program. */
@@ -66,6 +66,7 @@ export class TerminalState extends Disposable {
       overviewRuler: { width: 8 }, // the width of the scroll bar, too
       scrollback: SCROLLBACK_LINES,
       theme: readTheme(),
+      minimumContrastRatio: leastContrast(),
       disableStdin: mode === "view",
       macOptionClickForcesSelection: true,
       linkHandler: linkHandler((url) => this.#askLink(url)),
@@ -164,6 +165,7 @@ export class TerminalState extends Disposable {
     this.own(
       listen(light, "change", () => {
         term.options.theme = readTheme();
+        term.options.minimumContrastRatio = leastContrast();
       }),
     );
     this.own(listen(document, "visibilitychange", () => !document.hidden && this.fit()));

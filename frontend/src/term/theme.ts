@@ -37,4 +37,12 @@ export function readTheme(): ITheme {
   return theme;
 }
 
+/**
+ * On white, colours that read as text are dark, and black on one of them (tmux's own status line) does not read any
+ * more; bright colours that a program chose for a dark screen do not either. Both are moved to where they do.
+ */
+export function leastContrast(): number {
+  return matchMedia("(prefers-color-scheme: light)").matches ? 4.5 : 1;
+}
+
 export const FONT = '"JetBrains Mono", ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace';

@@ -19,10 +19,11 @@ export function noHosts(): TemplateResult {
 }
 
 /** `create` is null where this person may not make any. */
-export function nothingRuns(create: (() => void) | null): TemplateResult {
+export function nothingRuns(create: (() => void) | null, server: boolean): TemplateResult {
   return html`<section class="teach" data-testid="nothing-runs">
     <h2>No sessions yet</h2>
-    <p class="soft">Sessions appear here by themselves as soon as somebody starts one.</p>
+    <p class="soft">${server ? "tmux runs, with nothing in it." : "No tmux server runs; the first session starts one."}
+      Sessions appear here by themselves as soon as somebody starts one.</p>
     <div class="teach-row">
       ${create ? html`<button class="button primary" @click=${create}>${icon("plus")} New session</button> <span class="soft">or in a shell</span>` : html`<span class="soft">In a shell</span>`}
       ${codeLine("tmux new -s main", "Copy the command")}

@@ -3,8 +3,8 @@ import { repeat } from "lit/directives/repeat.js";
 import type { HostView, UserView } from "../api/types.gen.ts";
 import { clock, exact, now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
-import { because, hostCondition, userCondition } from "../state/conditions.ts";
-import type { HostRows, UserRows } from "../state/rows.ts";
+import { because, emptyCondition, hostCondition, userCondition } from "../state/conditions.ts";
+import { type HostRows, saidByHost, type UserRows } from "../state/rows.ts";
 import { boardRow, marked, type RowContext } from "./board-row.ts";
 import { remedy } from "./code-line.ts";
 import { conditionMark, icon } from "./icons.ts";
@@ -52,15 +52,23 @@ function calmHead(host: HostView, context: HostContext): TemplateResult {
 
 function troubledHead(host: HostView, context: HostContext): TemplateResult {
   const condition = hostCondition(host);
-  const seen = host.seen_at ?? 0;
   return html`<header class="host-head troubled">
     ${names(host, context.needles)}
     <span class="host-state">${conditionMark(condition)}</span>
-    <span class="host-why"><span class="soft">${
-      seen > 0 ? html`<span title=${exact(seen)}>since ${clock(seen, now())}</span> — ` : nothing
-    }${visible(because(host.problem, condition))}.${host.stale ? " Last known:" : ""}</span></span>
+    <span class="host-why soft">${since(host)}${visible(because(host.problem, condition))}.${lastKnown(host, host.stale)}</span>
     ${remedy(host.remedy, condition.fix)}
   </header>`;
+}
+
+/** Since when it is in trouble: the last full answer is the last moment at which it was not. */
+function since(host: HostView): TemplateResult | typeof nothing {
+  if (host.seen_at <= 0) return nothing;
+  return html`<span title=${exact(host.seen_at)}>since ${clock(host.seen_at, now())}</span> — `;
+}
+
+function lastKnown(host: HostView, stale: boolean): TemplateResult | typeof nothing {
+  if (!stale) return nothing;
+  return host.seen_at > 0 ? html` Last known, <mux-ago .at=${host.seen_at}></mux-ago>:` : html` Last known:`;
 }
 
 function boardUser(host: HostView, group: UserRows, context: HostContext): TemplateResult {
@@ -83,14 +91,15 @@ function userHead(host: HostView, group: UserRows, context: HostContext): Templa
   const { user } = group;
   const condition = userCondition(user);
   const name = html`<h3>${marked(user.name, context.needles)}</h3>`;
-  if (condition.tone === "bad") {
+  if (condition.tone === "bad" && !saidByHost(host, user)) {
     return html`<div class="user-head">${name} ${conditionMark(condition)}
-      <span class="why">— ${visible(because(user.problem, condition))}.${user.stale && user.sessions.length > 0 ? " Last known:" : ""}</span>
+      <span class="why">— ${visible(because(user.problem, condition))}.${lastKnown(host, user.stale)}</span>
       ${remedy(user.remedy, condition.fix)}</div>`;
   }
   if (host.state !== "ok" || user.sessions.length > 0) return html`<div class="user-head">${name}</div>`;
-  // "No server" and "a server without sessions" are both empty to a person, and neither is an error.
-  return html`<div class="user-head" data-testid="no-sessions">${name} <span class="faint">(no sessions)</span>
+  const empty = emptyCondition(user);
+  return html`<div class="user-head" data-testid="no-sessions" data-state=${user.state}>${name} ${conditionMark(empty)}
+    <span class="hint faint small">${user.may_create || user.state === "ok" ? empty.sentence : ""}</span>
     ${user.may_create ? newButton(() => context.create(host, user), `New session for ${user.name} on ${host.key}`) : nothing}</div>`;
 }
 

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { classMap } from "lit/directives/class-map.js";
 import { segments } from "../lib/marks.ts";
+import { clock, exact, now } from "../lib/time.ts";
 import { count, tilde, visible } from "../lib/words.ts";
 import { terminalPath } from "../state/router.ts";
 import type { Row } from "../state/rows.ts";
@@ -36,7 +37,7 @@ export function boardRow(row: Row, context: RowContext): TemplateResult {
   const { session, user, host } = row;
   const { needles } = context;
   const active = context.active === row.key;
-  const stale = host.stale && user.stale !== false;
+  const { stale } = user;
   const stop = active ? "0" : "-1";
   const view = terminalPath(targetOf(row), "view");
   const main = mainPath(row);
@@ -53,11 +54,16 @@ export function boardRow(row: Row, context: RowContext): TemplateResult {
       <span class="command">${marked(session.command, needles)}</span>&ensp;${marked(directory, needles)}
     </span>
     <span class="row-windows">${count(session.windows, "window")}</span>
-    <span class="row-active">active <mux-ago .at=${session.activity}></mux-ago></span>
+    <span class="row-created"><mux-ago .words=${"age"} .label=${"Created "} .at=${session.created}></mux-ago></span>
+    <span class="row-active"><span class="lead">active </span>${
+      stale
+        ? html`<span title=${exact(session.activity)}>${clock(session.activity, now())}</span>`
+        : html`<mux-ago .label=${"Last output "} .at=${session.activity}></mux-ago>`
+    }</span>
     <span class="row-attached">${
       session.attached > 0
-        ? html`<span class="condition on">${icon("dot")}${session.attached} attached</span>`
-        : html`<span class="faint" aria-label="nobody attached">–</span>`
+        ? html`<span class="condition on">${icon("dot")}${session.attached}<span class="lead">attached</span></span>`
+        : html`<span class="faint"><span aria-hidden="true">–</span><span class="words-only">nobody attached</span></span>`
     }</span>
     <span class="row-actions">
       ${

@@ -1,4 +1,4 @@
-import { ago, exact, now } from "../lib/time.ts";
+import { age, ago, exact, now } from "../lib/time.ts";
 
 const shown = new Set<MuxAgo>();
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -15,6 +15,9 @@ function tickAll(): void {
 export class MuxAgo extends HTMLElement {
   #at = 0;
   #text = "";
+  /** Set before `at`: `3 h old` instead of `3 h ago`, and what the exact time is the time of. */
+  words: "ago" | "age" = "ago";
+  label = "";
 
   get at(): number {
     return this.#at;
@@ -22,7 +25,7 @@ export class MuxAgo extends HTMLElement {
   set at(at: number) {
     if (at === this.#at) return;
     this.#at = at;
-    this.title = at > 0 ? exact(at) : "";
+    this.title = at > 0 ? `${this.label}${exact(at)}` : "";
     this.tick();
   }
 
@@ -40,7 +43,8 @@ export class MuxAgo extends HTMLElement {
   }
 
   tick(): void {
-    const text = this.#at > 0 ? ago(this.#at, now()) : "";
+    const say = this.words === "age" ? age : ago;
+    const text = this.#at > 0 ? say(this.#at, now()) : "";
     if (text === this.#text) return;
     this.#text = text;
     this.textContent = text;

@@ -98,7 +98,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
       account: (anchor) => this.#openAccount(anchor),
       home: (event) => this.#follow(event, "./"),
     })}
-      <main class="board"><h1 class="words-only">Sessions</h1>${this.#board()}</main>
+      <main class="board ${this.#old() ? "old" : ""}"><h1 class="words-only">Sessions</h1>${this.#board()}</main>
       ${this.#renderDialog()}
       ${
         this.#menu
@@ -126,17 +126,26 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
       follow: (event: MouseEvent, path: string) => this.#follow(event, path),
       create: (host: HostView, user: UserView | null) => this.#open({ what: "new", host, user }),
     };
-    const quiet = snapshot.hosts.every(
-      (host) => host.state === "ok" && host.users.every((user) => user.sessions.length === 0),
-    );
+    const users = snapshot.hosts.flatMap((host) => host.users);
+    const quiet =
+      snapshot.hosts.every((host) => host.state === "ok") &&
+      users.every((user) => user.sessions.length === 0) &&
+      users.some((user) => user.state === "ok" || user.state === "no_server");
+    const server = users.some((user) => user.state === "ok");
     return html`${this.#summary()}
-      ${quiet && !this.#filter ? nothingRuns(this.#makers().length > 0 ? () => this.create() : null) : nothing}
+      ${quiet && !this.#filter ? nothingRuns(this.#makers().length > 0 ? () => this.create() : null, server) : nothing}
       ${hosts.length === 0 ? nothingFound(this.#filter, () => this.#setFilter("")) : nothing}
       ${repeat(
         hosts,
         (group) => group.host.key,
         (group) => boardHost(group, context),
       )}`;
+  }
+
+  /** What is shown may no longer be so: nothing has come for a while, and nothing is on its way. */
+  #old(): boolean {
+    const { live } = this.app.inventory;
+    return live === "reconnecting" || live === "paused";
   }
 
   #summary(): TemplateResult {

@@ -121,7 +121,7 @@ export class MuxTerminal extends MuxElement {
             : nothing
         }
       </main>
-      ${attachment.phase === "ended" ? termEnded(terminal, this.#back) : nothing}
+      ${attachment.phase === "ended" ? termEnded(terminal, this.#back, () => this.app.router.askLogin()) : nothing}
       ${this.#touch.matches && terminal.mode === "control" ? html`<mux-term-keys .terminal=${terminal}></mux-term-keys>` : nothing}
       ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       ${

@@ -37,7 +37,11 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
   </header>`;
 }
 
-export function termEnded(terminal: TerminalState, back: (event: MouseEvent) => void): TemplateResult {
+export function termEnded(
+  terminal: TerminalState,
+  back: (event: MouseEvent) => void,
+  login: () => void,
+): TemplateResult {
   const end = terminal.attachment.end;
   return html`<div class="term-ended" role="alert" data-testid="term-ended">
     <p class="grow"><span class="why">Ended: ${end?.why ?? "it ended"}.</span> ${end?.detail ? html`<span class="soft">${visible(end.detail)}</span>` : ""}</p>
@@ -46,6 +50,7 @@ export function termEnded(terminal: TerminalState, back: (event: MouseEvent) => 
         ? html`<button class="button primary" data-testid="term-again" @click=${() => terminal.attachment.again()}>${icon("enter")} Attach again</button>`
         : ""
     }
+    ${end?.login ? html`<button class="button primary" data-testid="term-login" @click=${login}>${icon("key")} Log in</button>` : ""}
     <a class="button" href="./" @click=${back} data-testid="term-board">${icon("back")} Back to the board</a>
   </div>`;
 }
