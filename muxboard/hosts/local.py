@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 OUTPUT_BYTES = 16 << 20  # of one command: 1,000 sessions print 0.3 MB, a long scrollback 10 MB
 READ_BYTES = 1 << 16
+GRACE_S = 1.0  # between SIGTERM and SIGKILL
 
 # What a command, and so a tmux server that it starts, sees of our environment. Nothing else:
 # the service's own holds its secrets. TMUX is left out, or attaching would be refused as nested.
@@ -64,7 +65,7 @@ async def run(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float) 
     Args:
         argv: The program and its arguments; no shell.
         env: Its whole environment.
-        timeout_s: After so many seconds its process group is killed.
+        timeout_s: After so many seconds its process group is ended.
 
     Raises:
         Missing: The program does not exist.
@@ -72,7 +73,7 @@ async def run(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float) 
         TooMuch: It printed too much.
         OSError: No process or descriptor could be had.
 
-    Cancelling kills the command.
+    Cancelling ends the command.
     """
     watch = _Watch()
     try:
@@ -154,23 +155,33 @@ class _Watch:
             self.finished.set_result(None)
 
     def close(self) -> None:
-        """Kill what still runs and let go of everything; the child is reaped when it ends."""
+        """End what still runs and let go of everything; the child is reaped when it ends."""
         for fd in list(self._open):
             self._drop(fd)
         if self._child is not None and self._child.poll() is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            reap_later(self._child)
+            end_later(self._child)
 
 
-def reap_later(child: subprocess.Popen[bytes]) -> None:
-    """Reap a child when it ends, without waiting for it."""
+def end_later(child: subprocess.Popen[bytes]) -> None:
+    """End a child's process group and reap the child when it has ended, without waiting for it.
+
+    SIGTERM first: sudo hands it on to what it runs as another user, whom we may not signal. A killed sudo
+    would leave that behind.
+    """
     loop = asyncio.get_running_loop()
     fd = os.pidfd_open(child.pid)
+    _signal(child, signal.SIGTERM)
+    kill = loop.call_later(GRACE_S, _signal, child, signal.SIGKILL)
 
     def ended() -> None:
         if child.poll() is not None:
+            kill.cancel()
             loop.remove_reader(fd)
             os.close(fd)
 
     loop.add_reader(fd, ended)
+
+
+def _signal(child: subprocess.Popen[bytes], sign: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, sign)
