@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ async def main(port: int, programs: dict[str, list[str]]) -> None:
     await end.wait()
     for terminal in manager.ptys_by_fd.values():
         terminal.killpg(signal.SIGKILL)
+    os._exit(0)  # its one writer thread may be stuck for good
 
 
 if __name__ == "__main__":
