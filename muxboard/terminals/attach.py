@@ -155,6 +155,7 @@ class Attacher:
         """End a terminal for a reason; does not wait. Idempotent."""
         if terminal.end(exit_message(reason, terminal.pty.exit_code)):
             terminal.reason = reason
+            self.table.remove(terminal)  # at once: a connection between now and then would hang on it
             self._tasks.start(self._undo.pop(terminal.id).aclose(), f"end of {terminal.id[:6]}")
 
     def _child_ended(self, terminal: Terminal, host: ManagedHost) -> None:
