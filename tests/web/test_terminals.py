@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from muxboard.problems import Problem
 from muxboard.terminals import attach
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN, OTHER
@@ -254,3 +255,13 @@ async def test_while_draining_nothing_new_is_opened(boards):
     assert board.used == 0
     events = await board.call("GET", "api/v1/events")
     assert (events.status, events.code) == (503, "draining")
+
+
+async def test_a_terminal_that_ends_is_unknown_at_once(board):
+    """A connection in the same turn of the loop would hang on one that says nothing any more."""
+    await board.open()
+    (terminal,) = board.service.attacher.table
+    board.service.attacher.end(terminal, "detached")
+    assert len(board.service.attacher.table) == 0
+    with pytest.raises(Problem, match="no such terminal"):
+        board.service.attacher.table.find(terminal.id, terminal.principal)
