@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 
 import psutil
 import pytest
 
 from muxboard.problems import Code, Problem
+from muxboard.terminals.flow import WINDOW_BYTES
 from muxboard.terminals.messages import HelloMessage, ResetMessage
+from muxboard.terminals.terminal import EXIT_GRACE_S
 from tests.rig.soon import soon
 from tests.terminals.desk import Browser
 
@@ -65,6 +68,24 @@ async def test_the_last_output_waits_for_a_browser_that_has_not_come_yet(desk):
     assert browser.got == b"early"
 
 
+async def test_the_last_output_waits_for_a_browser_that_stalled(desk):
+    """The program has gone, and its last bytes are still in the kernel: the window is full."""
+    browser = await desk.browse(
+        f"stty raw; head -c {WINDOW_BYTES} /dev/zero; printf last; exit 0", stalls=True
+    )
+    terminal = browser.terminal
+    await soon(lambda: terminal.pty.exit_code is not None, "the program's end")
+    assert len(browser.got) == WINDOW_BYTES
+    began = time.monotonic()
+    await soon(
+        lambda: time.monotonic() > began + EXIT_GRACE_S + 0.2, "longer than a descendant is waited for"
+    )
+    assert browser.exit is None
+    browser.ack_all()
+    assert await browser.until_exit() == "exited"
+    assert browser.got == bytes(WINDOW_BYTES) + b"last"
+
+
 async def test_output_stops_at_the_window_and_goes_on_with_acks(desk, tmp_path):
     """Not a flag: the bytes that leave the PTY are counted, and so is where the program stands."""
     browser = await desk.browse("stty raw; exec dd if=/dev/zero bs=1000 count=4000 2>/dev/null", stalls=True)
@@ -73,6 +94,9 @@ async def test_output_stops_at_the_window_and_goes_on_with_acks(desk, tmp_path):
     await soon(lambda: terminal.output_offset == window, "a full window")
     stuck = await blocked_in_write(terminal.pty.pid)
     assert terminal.output_offset == len(browser.got) == window
+    began, cost = time.monotonic(), time.process_time()
+    await soon(lambda: time.monotonic() > began + 0.4, "a while")
+    assert time.process_time() - cost < 0.1, "waiting costs nothing"
     assert await blocked_in_write(terminal.pty.pid) == stuck, "the program is not read beyond the window"
 
     browser.ack_all()
