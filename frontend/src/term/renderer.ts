@@ -26,6 +26,5 @@ export function drawFast(term: Terminal, webgl: Webgl | null, owner: Disposable,
   });
   // Glyphs drawn before their font arrived (bold, other scripts) stay in the atlas until it is cleared.
   owner.own(listen(document.fonts, "loadingdone", () => addon.clearTextureAtlas()));
-  void document.fonts.load('700 14px "JetBrains Mono"').catch(() => {});
   changed();
 }

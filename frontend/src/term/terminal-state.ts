@@ -118,6 +118,12 @@ export class TerminalState extends Disposable {
     this.element.remove();
   }
 
+  /** After an end: a new life, with the keyboard in it. */
+  again(): void {
+    this.attachment.again();
+    this.term.focus();
+  }
+
   fit(): void {
     // A hidden tab measures nonsense; two columns told to tmux garble everybody's screen.
     if (document.hidden || !this.element.isConnected || this.element.clientWidth < 40) return;

@@ -1,6 +1,7 @@
 import { html, type TemplateResult } from "lit";
 import type { App } from "../state/app.ts";
 import type { Route } from "../state/router.ts";
+import { fetchRenderer } from "../term/renderer.ts";
 import { MuxElement } from "./element.ts";
 import "./mux-dashboard.ts";
 import "./mux-login.ts";
@@ -37,7 +38,10 @@ export class MuxApp extends MuxElement {
       const idle = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 500));
       if (app.auth.state === "in") idle(() => void this.#needTerminal(true));
     }
-    if (page === "terminal") void this.#needTerminal(false);
+    if (page === "terminal") {
+      if (!this.#terminalReady) void fetchRenderer(); // beside the rest, not after it
+      void this.#needTerminal(false);
+    }
   }
 
   async #needTerminal(quietly: boolean): Promise<void> {

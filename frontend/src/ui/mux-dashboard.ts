@@ -98,17 +98,9 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
       account: (anchor) => this.#openAccount(anchor),
       home: (event) => this.#follow(event, "./"),
     })}
-      <main class="board ${this.#old() ? "old" : ""}"><h1 class="words-only">Sessions</h1>${this.#board()}</main>
-      ${this.#renderDialog()}
-      ${
-        this.#menu
-          ? html`<mux-menu .anchor=${this.#menu.anchor} .items=${this.#menu.items} .note=${this.#menu.row ? undefined : this.#who()}
-              @done=${() => {
-                this.#menu = null;
-                this.requestUpdate();
-              }}></mux-menu>`
-          : nothing
-      }`;
+      <main class="board ${this.#old() ? "old" : ""}"><h1 class="words-only">Sessions</h1>
+        ${this.#board()}${this.#renderMenu()}</main>
+      ${this.#renderDialog()}`;
   }
 
   #board(): TemplateResult {
@@ -161,6 +153,16 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
         title="Ask every host now">${icon("refresh")} refresh</button>
       <button class="plain small" data-testid="help" @click=${() => this.help()} title="Keys (?)">keys <kbd>?</kbd></button>
     </div>`;
+  }
+
+  #renderMenu(): TemplateResult | typeof nothing {
+    const menu = this.#menu;
+    if (!menu) return nothing;
+    return html`<mux-menu .anchor=${menu.anchor} .items=${menu.items} .note=${menu.row ? undefined : this.#who()}
+      @done=${() => {
+        this.#menu = null;
+        this.requestUpdate();
+      }}></mux-menu>`;
   }
 
   #renderDialog(): TemplateResult | typeof nothing {

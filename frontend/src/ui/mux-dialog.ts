@@ -16,10 +16,12 @@ export abstract class MuxDialog extends MuxElement {
   protected abstract body(): TemplateResult;
 
   protected override firstUpdated(): void {
-    this.querySelector("dialog")?.showModal();
+    const dialog = this.querySelector("dialog");
+    dialog?.showModal();
     const first = this.querySelector<HTMLInputElement>("[autofocus]");
     first?.focus();
     if (first?.value) first.select();
+    dialog?.scrollTo(0, 0); // a button at the end has the focus, but reading begins at the top
   }
 
   protected override render() {

@@ -120,10 +120,10 @@ export class MuxTerminal extends MuxElement {
               }}></mux-term-search>`
             : nothing
         }
+        ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       </main>
       ${attachment.phase === "ended" ? termEnded(terminal, this.#back, () => this.app.router.askLogin()) : nothing}
-      ${this.#touch.matches && terminal.mode === "control" ? html`<mux-term-keys .terminal=${terminal}></mux-term-keys>` : nothing}
-      ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
+      ${this.#touch.matches && terminal.mode === "control" && attachment.phase !== "ended" ? html`<mux-term-keys role="region" aria-label="Keys" .terminal=${terminal}></mux-term-keys>` : nothing}
       ${
         this.#question
           ? html`<mux-dialog-ask .question=${this.#question} @done=${() => {

@@ -47,7 +47,7 @@ export function termEnded(
     <p class="grow"><span class="why">Ended: ${end?.why ?? "it ended"}.</span> ${end?.detail ? html`<span class="soft">${visible(end.detail)}</span>` : ""}</p>
     ${
       end?.again
-        ? html`<button class="button primary" data-testid="term-again" @click=${() => terminal.attachment.again()}>${icon("enter")} Attach again</button>`
+        ? html`<button class="button primary" data-testid="term-again" @click=${() => terminal.again()}>${icon("enter")} Attach again</button>`
         : ""
     }
     ${end?.login ? html`<button class="button primary" data-testid="term-login" @click=${login}>${icon("key")} Log in</button>` : ""}
