@@ -193,9 +193,12 @@ async def test_a_child_ended_by_a_signal_says_so(desk):
 
 
 async def test_a_descendant_that_keeps_the_pty_open_does_not_keep_the_terminal(desk):
-    browser = await desk.browse("trap '' HUP; sleep 1003 & printf ready; exit 0")
+    """As after ``nohup``: it lives on, and the terminal ends."""
+    browser = await desk.browse("trap '' HUP; sleep 1003 & printf %s. $!; exit 0")
     assert await browser.until_exit() == "exited"
-    assert b"ready" in browser.got
+    descendant = int(browser.got.removesuffix(b"."))
+    assert running(descendant)
+    psutil.Process(descendant).kill()
 
 
 async def test_a_session_that_is_killed_says_so(desk):
