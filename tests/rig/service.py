@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from tests.rig import toml
-from tests.rig.waiting import until
+from tests.rig.waiting import ended, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -225,7 +225,9 @@ class Service:
             self.process.kill()
             self.process.wait()
             raise AssertionError(f"still running {STOP_S} s after SIGTERM:\n{self.log}") from None
-        _, left = psutil.wait_procs(children, timeout=2)
+        with contextlib.suppress(AssertionError):
+            until(lambda: all(ended(child.pid) for child in children), "the end of its children", seconds=2)
+        left = [child for child in children if not ended(child.pid)]
         problems = [f"left a child: {child}" for child in left]
         for child in left:
             child.kill()

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from tornado.ioloop import IOLoop
 
-SETTLE_S = (
-    3  # what ends by itself has this long: a closed connection's handler, a child that was told to stop
-)
+# For what ends by itself: a closed connection's handler, a child that was told to stop.
+SETTLE_S = float(os.environ.get("MUXBOARD_TEST_SETTLE_S", "3"))
 
 
 def _threads() -> dict[object, str]:

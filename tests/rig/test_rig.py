@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from tornado.web import Application
@@ -77,7 +80,7 @@ def test_a_service_that_does_not_start_says_why(start_service):
         start_service({"nonsense": {"a": 1}})
 
 
-def test_a_service_as_another_user_manages_a_second_through_sudo(start_service, unix_users):
+def test_a_service_as_another_user_manages_a_second_through_sudo(unix_users, start_service):
     deploy = unix_users.tmux(unix_users.deploy)
     deploy.new("theirs")
     host = local_host(tmux_users=[unix_users.service, unix_users.deploy, unix_users.no_sudo])
@@ -96,67 +99,57 @@ def test_a_service_as_another_user_manages_a_second_through_sudo(start_service, 
     assert service.sessions(user=unix_users.deploy) == ["theirs"]
 
 
-LEAKS = {
-    "a thread": "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
-    "a child": "import subprocess; subprocess.Popen(['sleep', '60'])",
-    "a descriptor": "import os; os.open('/dev/null', os.O_RDONLY)",
-}
+CARELESS = """
+import asyncio, os, pytest, subprocess, threading
+
+def test_thread():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+def test_child():
+    subprocess.Popen(["sleep", "3"])
+
+def test_descriptor():
+    os.open("/dev/null", os.O_RDONLY)
+
+@pytest.mark.gen_test
+async def test_task():
+    global task
+    task = asyncio.get_running_loop().create_task(asyncio.sleep(60), name="forgotten")
+
+def test_skipped():
+    pytest.skip("no tool")
+
+def test_tidy():
+    with open("/dev/null"):
+        subprocess.run(["true"])
+"""
 
 
-@pytest.mark.parametrize("what", LEAKS)
-def test_what_a_test_leaves_behind_is_told(what):
-    word = {"a thread": "thread Thread-", "a child": "child process", "a descriptor": "/dev/null"}[what]
-    out = run_pytest(f"def test_it():\n    {LEAKS[what]}\n", expect=1)
-    assert "left behind by this test" in out
-    assert word in out
-
-
-def test_a_task_left_behind_is_told():
-    out = run_pytest(
-        """
-        import asyncio, pytest
-        @pytest.mark.gen_test
-        async def test_it():
-            global task
-            task = asyncio.get_running_loop().create_task(asyncio.sleep(60), name="forgotten")
-        """,
-        expect=1,
-    )
-    assert "task forgotten" in out
-
-
-def test_a_skipped_test_fails():
-    out = run_pytest("import pytest\ndef test_it():\n    pytest.skip('no tool')\n", expect=1)
-    assert "was skipped" in out
-    assert "no tool" in out
+def test_what_a_test_leaves_behind_is_told_and_a_skip_fails():
+    with tempfile.TemporaryDirectory(dir=CHECKOUT / "tests" / "rig", prefix="tmp_") as folder:
+        (Path(folder) / "test_it.py").write_text(CARELESS)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-rA", "--tb=short", folder],
+            cwd=CHECKOUT,
+            env={**os.environ, "MUXBOARD_TEST_SETTLE_S": "0.5"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    for name, words in {
+        "thread": "thread Thread-",
+        "child": "child process",
+        "descriptor": "/dev/null",
+        "task": "task forgotten",
+    }.items():
+        told = rf"ERROR at teardown of test_{name} _+\nleft behind by this test:\n  .*{words}"
+        assert re.search(told, done.stdout), done.stdout + done.stderr
+    assert "::test_skipped was skipped: no tool" in done.stdout
+    assert "1 failed, 5 passed, 4 errors" in done.stdout
 
 
 def test_a_tornado_test_cannot_run_beside_playwright(browser):
     """Why the browser is a module's: this thread has a running loop as long as it is up."""
     assert browser.is_connected()
     assert asyncio.get_running_loop().is_running()
-
-
-def run_pytest(source: str, *, expect: int) -> str:
-    """Run one test file under the rig in a pytest of its own, and return what it says."""
-    import shutil
-    import tempfile
-    import textwrap
-    from pathlib import Path
-
-    folder = Path(tempfile.mkdtemp(dir=CHECKOUT / "tests" / "rig", prefix="tmp_"))
-    try:
-        (folder / "test_it.py").write_text(textwrap.dedent(source))
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", str(folder)],
-            cwd=CHECKOUT,
-            env=os.environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout
-    finally:
-        shutil.rmtree(folder)

@@ -11,10 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
-from tests.rig.waiting import until
+from tests.rig.waiting import ended, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,17 +122,9 @@ class Tmux:
             shutil.rmtree(self.folder or folder)
 
 
-def _ended(pid: int) -> bool:
-    """Whether a process is gone, or waits for no more than init, which may take seconds to reap it."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def _gone(pid: int) -> None:
     try:
-        until(lambda: _ended(pid), f"the end of tmux server {pid}", seconds=5)
+        until(lambda: ended(pid), f"the end of tmux server {pid}", seconds=5)
     except AssertionError:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.rig.tmux import Tmux
+from tests.rig.waiting import ended, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def _end_processes_of(uid: int) -> None:
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(found, timeout=5)
+    until(lambda: all(ended(process.pid) for process in found), f"the end of all processes of {uid}")
 
 
 def _run(*argv: str) -> None:
@@ -95,7 +96,10 @@ def _unix_users() -> Iterator[UnixUsers]:
 
 @pytest.fixture
 def unix_users(_unix_users: UnixUsers) -> Iterator[UnixUsers]:
-    """The test's Unix users. Their tmux servers end with the test, the users with the run."""
+    """The test's Unix users. What they run ends with the test, the users with the run.
+
+    Name it before ``start_service``: a service that one of them runs has to stop first.
+    """
     try:
         yield _unix_users
     finally:

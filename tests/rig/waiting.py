@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,3 +24,11 @@ def until(condition: Callable[[], T], what: str | Callable[[], str], *, seconds:
             raise AssertionError(f"not within {seconds:g} s: {awaited}; last: {value!r}")
         time.sleep(STEP_S)
     return value
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or waits for no more than init, which may take seconds to reap it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
