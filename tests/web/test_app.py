@@ -6,6 +6,7 @@ import pytest
 from tornado.routing import URLSpec
 from tornado.web import RequestHandler
 
+from muxboard.web.api import Me
 from muxboard.web.app import HEALTH, ROUTES
 from muxboard.web.handler import Access, Guard, SocketHandler
 from muxboard.web.pages import NotFound, Page
@@ -287,3 +288,9 @@ def test_no_route_is_shadowed_by_another():
 
 def test_what_is_not_in_the_table_is_guarded_too():
     assert issubclass(NotFound, Guard)
+
+
+async def test_a_method_that_is_written_but_not_listed_is_405(board, monkeypatch):
+    monkeypatch.setattr(Me, "access", {})
+    answer = await board.call("GET", "api/v1/me")
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
