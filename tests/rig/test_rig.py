@@ -106,7 +106,8 @@ def test_thread():
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 def test_child():
-    subprocess.Popen(["sleep", "3"])
+    global child  # Python would warn of one that is forgotten
+    child = subprocess.Popen(["sleep", "3"])
 
 def test_descriptor():
     os.open("/dev/null", os.O_RDONLY)
