@@ -2,4 +2,7 @@
 
 Its methods are coroutines because a registry shared by several processes has to ask for them;
 the one in memory never waits.
+
+- ``memory``  the registry of a single process
+- ``window``  pure: moving windows for rates
 """

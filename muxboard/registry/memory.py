@@ -6,9 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from muxboard.registry.window import Windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +32,7 @@ class MemoryRegistry:
         self._counts: Counter[str] = Counter()
         self._leases: dict[str, Lease] = {}
         self._used: dict[str, float] = {}
-        self._rates = MovingWindowRateLimiter(MemoryStorage())
+        self._windows = Windows()
 
     async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
         """Count one in every counter, or in none.
@@ -82,22 +80,11 @@ class MemoryRegistry:
 
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:
         """Count one event; return None, or the seconds until the rate allows it again."""
-        item = RateLimitItemPerSecond(rate.count, rate.seconds)
-        if await self._rates.hit(item, what, who):
-            return None
-        return await self._wait(item, what, who)
+        return self._windows.hit(f"{what} of {who}", rate, time.monotonic())
 
     async def over(self, what: str, who: str, rate: Rate) -> float | None:
         """Like ``hit``, but counts nothing."""
-        item = RateLimitItemPerSecond(rate.count, rate.seconds)
-        if await self._rates.test(item, what, who):
-            return None
-        return await self._wait(item, what, who)
-
-    async def _wait(self, item: RateLimitItemPerSecond, what: str, who: str) -> float:
-        stats = await self._rates.get_window_stats(item, what, who)
-        return max(1.0, stats.reset_time - time.time())
+        return self._windows.wait(f"{what} of {who}", rate, time.monotonic())
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
-        await self._rates.storage.reset()

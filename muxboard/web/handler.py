@@ -127,7 +127,7 @@ class Guard(tornado.web.RequestHandler):
     async def check_failures(self) -> None:
         """Refuse a client that has failed too often, before its credential is looked at."""
         limit = self.services.config.limits.login_failures
-        wait = await self.services.registry.over("login", self.seen.client, limit)
+        wait = await self.services.registry.over("login", self.seen.network, limit)
         if wait is not None:
             self._audit_line("rate.limited", "login")
             raise Problem(Code.rate_limited, "Too many failed logins from here.", retry_after=wait)
@@ -135,7 +135,7 @@ class Guard(tornado.web.RequestHandler):
     async def deny(self, reason: str) -> None:
         """Count a failed credential and refuse."""
         limit = self.services.config.limits.login_failures
-        await self.services.registry.hit("login", self.seen.client, limit)
+        await self.services.registry.hit("login", self.seen.network, limit)
         self._audit_line("auth.denied", reason)
         raise Problem(Code.unauthenticated, "That is not the token.")
 

@@ -34,6 +34,17 @@ class Seen:
         self.scheme = scheme
         self.client = client
 
+    @property
+    def network(self) -> str:
+        """What failures are counted by: an IPv4 address, or the /64 in which an IPv6 client has them all."""
+        try:
+            address = ipaddress.ip_address(self.client)
+        except ValueError:
+            return self.client
+        if address.version == 4:  # noqa: PLR2004
+            return self.client
+        return str(address.ipv4_mapped or ipaddress.ip_network(f"{address}/64", strict=False))
+
 
 class Origins:
     """The hosts that the service answers to and the origins that it lets act."""
