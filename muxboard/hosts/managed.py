@@ -35,7 +35,7 @@ class ManagedHost:
 
     def __init__(self, config: Host, inventory: Inventory, environ: Mapping[str, str]) -> None:
         self.config = config
-        self.login = pwd.getpwuid(os.geteuid()).pw_name
+        self.login = _login()
         self.users = tuple(config.tmux_users) or (self.login,)
         self.report = HostReport(key=config.key)
         self._timeout_s = float(inventory.command_timeout)
@@ -138,7 +138,9 @@ class ManagedHost:
         except local.Missing as error:
             raise tmux.refusal(self._missing(user, str(error))) or Problem(Code.host_error) from error
         except TimeoutError as error:
-            raise Problem(Code.timeout) from error
+            raise Problem(
+                Code.timeout, "tmux did not answer in time; it may still do what was asked."
+            ) from error
         except local.TooMuch as error:
             raise Problem(Code.too_large, "tmux printed more than 16 MiB.") from error
         except OSError as error:
@@ -223,6 +225,14 @@ class ManagedHost:
     def attach_command(self, user: str, session: str, *, view: bool) -> tuple[list[str], dict[str, str]]:
         """Return argv and environment of the child that attaches a terminal."""
         return tmux.attach(self._open(user), session, view=view), self._env
+
+
+def _login() -> str:
+    """The Unix user that we are; the number where it has no name, as in some containers."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def read_socket_file(path: str) -> str:

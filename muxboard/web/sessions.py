@@ -75,7 +75,12 @@ class Session(SessionHandler):
             raise
         self.record("session.rename", host, user, name, None)
         await self.services.sweeper.refresh(host)
-        self.answer(views.SessionCreated(session, new))
+        self.answer(views.SessionCreated(session, self._name(host, user, session) or new))
+
+    def _name(self, host: ManagedHost, user: str, session: str) -> str | None:
+        """What tmux made of a name: it doubles backslashes."""
+        known = (each for report in host.report.users if report.name == user for each in report.sessions)
+        return next((each.name for each in known if each.id == session), None)
 
     async def delete(self, key: str, user: str, name: str) -> None:
         host = self.open(key, user, Need.change)

@@ -167,6 +167,14 @@ async def test_rename_answers_the_same_session_under_its_new_name(board):
     assert (answer.status, answer.json) == (200, {"id": "$0", "name": "uno"})
 
 
+async def test_rename_answers_what_tmux_made_of_the_name(board):
+    """tmux writes a backslash as two; the answer's name is the one that is shown from then on."""
+    await board.call("POST", MINE, {"name": "plain", "command": "cat"})
+    answer = await board.call("PATCH", one("plain"), {"name": "a\\b"})
+
+    assert answer.json["name"] in board.tmux.ls()
+
+
 async def test_preview_is_the_screen_with_its_colours(board):
     board.tmux.new("red", r"printf '\033[31mred\033[0m'; exec cat")
     board.tmux.wait_for("red", "red")
