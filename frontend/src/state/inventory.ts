@@ -9,6 +9,8 @@ import { Emitter } from "../lib/emitter.ts";
 const FIRST_EVENT_MS = 3_000;
 /** How long a session that was just made is marked. */
 const FRESH_MS = 8_000;
+/** A row that is not there by then has ended; nothing jumps to it later. */
+const COME_BACK_MS = 3_000;
 
 export function rowKey(host: string, user: string, session: string): string {
   return JSON.stringify([host, user, session]);
@@ -65,6 +67,14 @@ export class InventoryStore extends Disposable {
       if (this.reveal === key) this.reveal = null;
       this.changed.emit();
     }, FRESH_MS);
+  }
+
+  /** Whoever comes back from a terminal finds the keyboard at its row. */
+  comeBackTo(key: string): void {
+    this.reveal = key;
+    setTimeout(() => {
+      if (this.reveal === key) this.reveal = null;
+    }, COME_BACK_MS);
   }
 
   forget(): void {

@@ -7,7 +7,7 @@ import { listen } from "../lib/disposable.ts";
 import type { App } from "../state/app.ts";
 import { rowKey } from "../state/inventory.ts";
 import { terminalPath } from "../state/router.ts";
-import { arrange, needlesOf, type Row, rowsOf, summarise } from "../state/rows.ts";
+import { arrange, type HostRows, needlesOf, type Row, rowsOf, summarise } from "../state/rows.ts";
 import { firstAnswer, noHosts, nothingFound, nothingRuns } from "./board-empty.ts";
 import { boardHost } from "./board-host.ts";
 import { type BoardCommands, boardKey } from "./board-keys.ts";
@@ -36,6 +36,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
   static override properties = { app: { attribute: false } };
   declare app: App;
   #filter = "";
+  #hosts: HostRows[] = [];
   #rows: Row[] = [];
   /** The row that keys act on, by key: it survives updates, sorting and filters. */
   #active: string | null = null;
@@ -65,7 +66,8 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
   protected override willUpdate(): void {
     const before = this.#rows.findIndex((row) => row.key === this.#active);
     const snapshot = this.app.inventory.snapshot;
-    this.#rows = snapshot ? rowsOf(arrange(snapshot, needlesOf(this.#filter))) : [];
+    this.#hosts = snapshot ? arrange(snapshot, needlesOf(this.#filter)) : [];
+    this.#rows = rowsOf(this.#hosts);
     if (!this.#rows.some((row) => row.key === this.#active)) {
       // The row went away: its neighbour takes over, so that the keyboard is never lost.
       this.#active = this.#rows[Math.min(Math.max(before, 0), this.#rows.length - 1)]?.key ?? null;
@@ -108,7 +110,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     if (!snapshot) return firstAnswer();
     if (snapshot.hosts.length === 0) return noHosts();
     const needles = needlesOf(this.#filter);
-    const hosts = arrange(snapshot, needles);
+    const hosts = this.#hosts;
     const context = {
       needles,
       active: this.#active,
@@ -171,7 +173,10 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     const done = (): void => {
       this.#dialog = null;
       this.requestUpdate();
-      void this.updateComplete.then(() => this.#focusActive());
+      // The browser gives the focus back to what had it; where that was nothing, the row gets it.
+      void this.updateComplete.then(() => {
+        if (document.activeElement === document.body) this.#focusActive();
+      });
     };
     if (open.what === "help") return html`<mux-dialog-help @done=${done}></mux-dialog-help>`;
     if (open.what === "new") {
@@ -271,6 +276,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
 
   #setFilter(filter: string): void {
     this.#filter = filter;
+    if (filter) scrollTo(0, 0); // the first match is the one that Enter goes to
     this.requestUpdate();
   }
 

@@ -8,6 +8,7 @@ import { copyText } from "../lib/clipboard.ts";
 import { type Closes, listen } from "../lib/disposable.ts";
 import type { Link } from "../link/link.ts";
 import type { App } from "../state/app.ts";
+import { rowKey } from "../state/inventory.ts";
 import { type Route, terminalPath } from "../state/router.ts";
 import type { Question } from "../term/question.ts";
 import { TerminalState } from "../term/terminal-state.ts";
@@ -62,6 +63,8 @@ export class MuxTerminal extends MuxElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    const { host, user, session } = this.route.target;
+    this.app.inventory.comeBackTo(rowKey(host, user, session));
     this.#drop();
   }
 
