@@ -25,8 +25,8 @@ from muxboard.records.metrics import Metrics
 from muxboard.registry.memory import MemoryRegistry
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
 from muxboard.web.app import application, health_application
+from muxboard.web.assets import Assets
 from muxboard.web.origin import Origins
-from muxboard.web.pages import Assets
 from muxboard.web.services import Services
 
 if TYPE_CHECKING:

@@ -1,16 +1,12 @@
-"""The page and its files: read once, found by name, so no path leads out of their folder."""
+"""The page and its files."""
 
 from __future__ import annotations
 
-import mimetypes
 import secrets
-from pathlib import Path
-from typing import NamedTuple
 
 from muxboard.problems import Code, Problem
 from muxboard.web.handler import Access, Handler
 
-STATIC = Path(__file__).parent / "static"
 _YEAR_S = 365 * 86400
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
@@ -19,36 +15,6 @@ _CSP = (
     "form-action 'self'; frame-ancestors {ancestors}; require-trusted-types-for 'script'; "
     "trusted-types lit-html default"
 )
-
-
-class Asset(NamedTuple):
-    """One file, and the same gzipped where that was built."""
-
-    content: bytes
-    gzipped: bytes | None
-    media_type: str
-
-
-class Assets:
-    """The built page. Raises ``FileNotFoundError`` when it was not built."""
-
-    def __init__(self, folder: Path = STATIC) -> None:
-        self.index = (folder / "index.html").read_text(encoding="utf-8")
-        self.files = {
-            path.name: _asset(path)
-            for path in (folder / "assets").iterdir()
-            if path.is_file() and path.suffix != ".gz"
-        }
-
-
-def _asset(path: Path) -> Asset:
-    gzipped = path.with_name(path.name + ".gz")
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return Asset(
-        path.read_bytes(),
-        gzipped.read_bytes() if gzipped.is_file() else None,
-        "text/javascript" if path.suffix == ".js" else media_type,
-    )
 
 
 class Page(Handler):

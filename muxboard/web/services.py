@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from muxboard.access.caps import Caps
     from muxboard.access.grants import Grants
+    from muxboard.access.principal import Principal
     from muxboard.access.token import TokenGate
     from muxboard.config import Config
     from muxboard.hosts.sweep import Sweeper
@@ -14,9 +15,17 @@ if TYPE_CHECKING:
     from muxboard.records.metrics import Metrics
     from muxboard.registry.memory import MemoryRegistry
     from muxboard.terminals.attach import Attacher
-    from muxboard.web.events import Events
+    from muxboard.web.assets import Assets
     from muxboard.web.origin import Origins
-    from muxboard.web.pages import Assets
+
+
+class Stream(Protocol):
+    """An answer that holds on until it is stopped, and whose it is."""
+
+    principal: Principal
+
+    def stop(self) -> None:
+        """End it soon; does not wait."""
 
 
 class Services(NamedTuple):
@@ -33,4 +42,4 @@ class Services(NamedTuple):
     metrics: Metrics
     origins: Origins
     assets: Assets
-    streams: set[Events]
+    streams: set[Stream]

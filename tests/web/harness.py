@@ -22,7 +22,7 @@ from muxboard.access.principal import Principal
 from muxboard.access.token import TokenGate
 from muxboard.config import load
 from muxboard.server import Service
-from muxboard.web.pages import Assets
+from muxboard.web.assets import Assets
 from tests.rig.soon import soon
 from tests.rig.tmux import Tmux
 

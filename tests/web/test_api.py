@@ -87,6 +87,8 @@ async def test_inventory_shows_only_what_is_in_reach_and_says_what_may_be_done(b
     assert await seen_by("alice") == [(LOGIN, False, True)]
     assert await seen_by("victor") == [(OTHER, False, False)]
     assert await seen_by("mallory") == []
+    nothing = (await board.call("GET", "api/v1/inventory", token="person-mallory")).json
+    assert nothing["hosts"] == [], "not even that there is a host"
     me = (await board.call("GET", "api/v1/me", token="person-alice")).json
     assert me["role_by_target"] == {f"local/{LOGIN}": "operator"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from muxboard.web.pages import STATIC, Assets
+from muxboard.web.assets import STATIC, Assets
 from tests.web.harness import stand_in
 
 pytestmark = pytest.mark.gen_test(timeout=30)

@@ -265,3 +265,13 @@ async def test_a_terminal_that_ends_is_unknown_at_once(board):
     assert len(board.service.attacher.table) == 0
     with pytest.raises(Problem, match="no such terminal"):
         board.service.attacher.table.find(terminal.id, terminal.principal)
+
+
+async def test_a_viewers_terminal_takes_no_input_whoever_hands_it_over(board):
+    """The socket drops it; should another transport forget to, the terminal itself refuses."""
+    await board.open(mode="view")
+    (terminal,) = board.service.attacher.table
+    with pytest.raises(Problem, match="view only") as refused:
+        terminal.input(b"typed\n")
+    assert refused.value.code.name == "read_only"
+    assert (refused.value.code.status, terminal.input_offset) == (403, 0)
