@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
     from muxboard.config.schema import Loaded
+    from muxboard.hosts.model import HostReport
 
 log = logging.getLogger("muxboard.server")
 
@@ -107,9 +108,17 @@ class Service:
             self._serve(
                 health_application(self.services), self._listen(Bind.parse(self.config.server.metrics_bind))
             )
-        self.sweeper.observe(lambda report, _changed: self.metrics.swept(report))
+        self.sweeper.observe(self._count)
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
+
+    def _count(self, report: HostReport, _changed: bool) -> None:
+        self.metrics.swept(
+            report.key,
+            up=report.state == "ok",
+            seconds=report.sweep_ms / 1000,
+            sessions=sum(len(user.sessions) for user in report.users),
+        )
 
     def _listen(self, bind: Bind) -> list[socket.socket]:
         if not bind.path:

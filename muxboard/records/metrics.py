@@ -13,8 +13,6 @@ from muxboard import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from muxboard.hosts.model import HostReport
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _LAG_INTERVAL_MS = 1000  # one wake-up a second shows a blocked loop soon enough
 
@@ -74,11 +72,11 @@ class Metrics:
         if self._timer is not None:
             self._timer.stop()
 
-    def swept(self, report: HostReport) -> None:
-        """Take in a host's report."""
-        self.sweep_seconds.labels(report.key).set(report.sweep_ms / 1000)
-        self.host_up.labels(report.key).set(report.state == "ok")
-        self.sessions.labels(report.key).set(sum(len(user.sessions) for user in report.users))
+    def swept(self, host: str, *, up: bool, seconds: float, sessions: int) -> None:
+        """Take in how a sweep of a host went."""
+        self.sweep_seconds.labels(host).set(seconds)
+        self.host_up.labels(host).set(up)
+        self.sessions.labels(host).set(sessions)
 
     def text(self) -> bytes:
         """Return the exposition format."""
