@@ -9,7 +9,6 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muxboard.hosts.model import HostReport
 from muxboard.records.log import JsonLines, Plain, request_id
 from muxboard.records.metrics import Metrics
 
@@ -57,7 +56,7 @@ def test_an_audit_line_is_not_wrapped_in_another():
 
 def test_the_metrics_have_the_names_of_the_contract():
     metrics = Metrics()
-    metrics.swept(HostReport(key="local", state="ok"))
+    metrics.swept("local", up=True, seconds=0.0, sessions=0)
     metrics.denied.labels("forbidden").inc()
     metrics.requests.labels("/", "GET", "200").inc()
     text = metrics.text().decode()
