@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class ProgramLauncher:
     """Takes the name of a session for the name of a program."""
 
+    raw = False
+
     def __init__(self, programs: dict[str, list[str]]) -> None:
         self._programs = programs
 

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 
 class Launcher(Protocol):
-    """Says what runs on a terminal's PTY."""
+    """Says what runs on a terminal's PTY.
+
+    Attributes:
+        raw: Whether its PTY is raw from the start. tmux sets the modes that it wants, but only when it is
+            up: a ^C typed before that would end it, and text would be echoed into its screen.
+    """
+
+    raw: bool
 
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         """Return the session's id. Raises ``Problem`` when there is none."""
@@ -45,6 +52,8 @@ class Launcher(Protocol):
 
 class TmuxLauncher:
     """``tmux attach``."""
+
+    raw = True
 
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         return await host.find(user, name)
@@ -131,7 +140,7 @@ class Attacher:
                     mode=request.mode,
                     size=(request.cols, request.rows),
                     limits=self._limits,
-                    spawn=lambda cols, rows: self._ptys.spawn(argv, env, cols, rows),
+                    spawn=lambda cols, rows: self._ptys.spawn(argv, env, cols, rows, raw=self._launcher.raw),
                     retire=self._retire,
                     on_exit=lambda terminal: self._child_ended(terminal, host),
                     on_end=self.end,

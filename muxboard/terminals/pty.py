@@ -198,8 +198,10 @@ class PtyManager(TermManagerBase):
         super().__init__(shell_command="")
         self._events: dict[int, int] = {}
 
-    def spawn(self, argv: Sequence[str], env: Mapping[str, str], cols: int, rows: int) -> Pty:
-        """Start a child on a PTY of that size; its reading is resumed.
+    def spawn(
+        self, argv: Sequence[str], env: Mapping[str, str], cols: int, rows: int, *, raw: bool = False
+    ) -> Pty:
+        """Start a child on a PTY of that size, which takes input as it is where ``raw``; reading is resumed.
 
         ``setsid --ctty`` gives it its session and terminal: a vfork and an exec, a twentieth of what
         ``forkpty`` costs, and no copy of this process.
@@ -210,6 +212,8 @@ class PtyManager(TermManagerBase):
         master, slave = os.openpty()
         try:
             set_size(master, cols, rows)
+            if raw:
+                set_raw(slave)
             os.set_blocking(master, False)
             child = subprocess.Popen(
                 ["setsid", "--ctty", "--", *argv],
@@ -265,3 +269,11 @@ class PtyManager(TermManagerBase):
 def set_size(fd: int, cols: int, rows: int) -> None:
     """Set a terminal's size."""
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+
+def set_raw(fd: int) -> None:
+    """Let input through as it is: no echo, no signals, no lines. Output keeps its line ends."""
+    modes = termios.tcgetattr(fd)
+    modes[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.ISTRIP | termios.IXON)
+    modes[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.IEXTEN | termios.ISIG)
+    termios.tcsetattr(fd, termios.TCSANOW, modes)

@@ -33,6 +33,8 @@ ADA = Principal(name="ada", gate="token")
 class Programs:
     """Launches plain programs: a session's name is the shell script that runs; one in ``gone`` is none."""
 
+    raw = False
+
     def __init__(self) -> None:
         self.gone: set[str] = set()
         self.env = local.environment({})

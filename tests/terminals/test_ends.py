@@ -269,7 +269,7 @@ async def test_a_bad_day_leaks_no_lease(desks, monkeypatch, day):
     await soon(lambda: not desk.registry._counts["terminals"] and not psutil.Process().children(), "the end")
 
 
-def _no_process(*_args):
+def _no_process(*_args, **_options):
     raise OSError("Resource temporarily unavailable")
 
 
