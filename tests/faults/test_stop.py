@@ -34,7 +34,6 @@ async def attach(service, session=SESSION) -> Socket:
     path = f"/api/v1/terminals/{answer.json()['id']}/socket"
     socket = await Socket.connect(service.port, path, {"Authorization": f"Bearer {TOKEN}"})
     assert socket.status == 101
-    await socket.shows("\x1b[")  # tmux has it: before that its PTY echoes by itself
     await socket.echoes()
     return socket
 

@@ -84,6 +84,22 @@ async def test_characters_may_be_split_anywhere(board):
     await socket.shows("naïve-日本-🦊-end")
 
 
+@pytest.mark.parametrize("keys", [b"\x03", b"\x1a", b"\x1c", b"\x04"])
+async def test_what_is_typed_before_tmux_is_up_reaches_the_session_and_nothing_before_it(board, keys):
+    """Neither echoed into the screen by the PTY, nor taken for a signal or an end."""
+    board.tmux.new("raw", "stty raw -echo; printf ready; exec cat -v")
+    board.tmux.wait_for("raw", "ready")
+    for count in range(1, 6):
+        socket = await board.socket(await board.open("raw"))
+        socket.type(keys + b"%d." % count)
+        expected = f"^{chr(keys[0] + 64)}{count}."
+        await socket.shows(b"\x1b[")
+        assert socket.output.startswith(b"\x1b")
+        await soon(lambda text=expected: text in board.tmux.capture("raw"), expected)
+        (terminal,) = board.service.attacher.table
+        await board.call("DELETE", f"api/v1/terminals/{terminal.id}")
+
+
 async def test_fragments_of_a_message_are_one_message(board):
     socket = await board.attached()
     socket.frame(2, b"fra", fin=False)
@@ -360,7 +376,7 @@ async def test_an_offset_that_is_gone_or_never_was_resets_and_redraws(board):
         assert reset.keys() == {"type", "offset"}
         assert hello["offset"] == reset["offset"] != wrong
         await socket.echoes()
-    assert len(board.tmux.clients()) == 1
+    await soon(lambda: len(board.tmux.clients()) == 1, "the one client that is left")
 
 
 async def test_the_server_pings_and_drops_a_silent_peer(boards, monkeypatch):

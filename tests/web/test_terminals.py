@@ -162,7 +162,7 @@ async def test_every_way_to_fail_gives_the_lease_back(boards, monkeypatch):
         assert board.used == 0
 
     with monkeypatch.context() as patch:
-        patch.setattr(attach.PtyManager, "spawn", lambda *_: (_ for _ in ()).throw(OSError("no PTY")))
+        patch.setattr(attach.PtyManager, "spawn", lambda *_, **__: (_ for _ in ()).throw(OSError("no PTY")))
         await fails((500, "internal"))
     with monkeypatch.context() as patch:
         patch.setattr(attach.Terminal, "__init__", lambda *_, **__: 1 / 0)
