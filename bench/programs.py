@@ -24,7 +24,7 @@ def table(files: dict[str, str]) -> dict[str, list[str]]:
         "prompt": ["env", f"PS1={PROMPT.decode()}", "bash", "--norc", "--noprofile", "-i"],
         "idle": ready("exec sleep 1000"),
         # 20 lines a second, without a fork.
-        "paced": ready(f"while :; do printf '{PACED_LINE}' -1 $RANDOM; read -rst 0.05; done"),
+        "paced": ready(f"read -rsn1; while :; do printf '{PACED_LINE}' -1 $RANDOM; read -rst 0.05; done"),
         "flood": ready(f"read -rsn1; exec yes $'{FLOOD}'"),
         # Reads no input: a write to it blocks once the PTY holds 4 KB.
         "deaf": ready("stty raw -echo; exec sleep 1000"),

@@ -215,7 +215,7 @@ async def reach(spec: dict[str, str | int], key: str, pace: Pace) -> Line:
 async def begin(line: Line, key: str, pace: Pace) -> None:
     """Bring a background line to work: a flood flows, a deaf program has its paste, a stalled one stops."""
     await line.expect(PROMPT, READY_S)
-    if key.startswith("flood"):
+    if key.startswith(("flood", "paced")):
         line.send(b"g")
     elif key.startswith("deaf"):
         line.send(b"#" * PASTE_BYTES)

@@ -49,7 +49,7 @@ class Run:
 
 
 async def measure(workshop: Workshop, report: Report) -> None:
-    rounds = 1 if workshop.quick else 3
+    rounds = 1 if workshop.quick else 5
     async with started(every(workshop)) as targets:
         plain = [target for target in targets if not target.tmux]
         await _whole(workshop, report, plain, rounds)
