@@ -153,13 +153,17 @@ class Service:
 
     async def stop(self) -> None:
         """Stop in this order, within ``drain``: not ready and no new terminals, tell and end those that
-        are open, stop the streams, close connections, hosts, records, registry. Idempotent."""
-        for server in self._servers:
+        are open, stop the streams, close connections, hosts, records, registry. Idempotent.
+
+        A listener of its own answers probes, as not ready, until everything is told.
+        """
+        for server in self._servers[:1]:
             server.stop()
         await self.attacher.drain(float(self.config.server.drain))
         for stream in tuple(self.services.streams):
             stream.stop()
         for server in self._servers:
+            server.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):
                     await server.close_all_connections()
