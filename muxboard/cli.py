@@ -64,9 +64,9 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 
     try:
         asyncio.run(start())
-    except FileNotFoundError as error:
-        raise click.ClickException(f"the page is not built ({error.filename}): run make") from error
     except OSError as error:
+        if str(error.filename or "").endswith("static/index.html"):
+            raise click.ClickException(f"the page is not built ({error.filename}): run make") from error
         raise click.ClickException(f"cannot start: {error}") from error
 
 

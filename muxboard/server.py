@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import secrets
 import signal
+import socket
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
@@ -30,9 +32,9 @@ from muxboard.web.origin import Origins
 from muxboard.web.services import Services
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Mapping
 
+    from tornado.iostream import IOStream
     from tornado.web import Application
 
     from muxboard.config.schema import Loaded
@@ -42,6 +44,25 @@ log = logging.getLogger("muxboard.server")
 
 HARD_BODY_BYTES = 1 << 20  # nothing larger is even read; handlers refuse at a sixteenth of it
 HEADER_BYTES = 32 * 1024
+
+
+class BoundedServer(HTTPServer):
+    """Drops connections past a share of the descriptors that we may have.
+
+    Without it, whoever opens enough of them keeps the loop busy with refusing more, and no terminal
+    can be started. Sockets of terminals do not count: those are bounded by their caps.
+    """
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        super().initialize(*args, **kwargs)
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Serve a connection, or close it at once."""
+        if len(self._connections) >= self._most:
+            stream.close()
+        else:
+            super().handle_stream(stream, address)
 
 
 class Service:
@@ -95,6 +116,7 @@ class Service:
             streams=set(),
         )
         self._servers: list[HTTPServer] = []
+        self._bound: os.stat_result | None = None
         self.bind = config.server.bind
 
     async def start(self) -> None:
@@ -126,10 +148,22 @@ class Service:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISSOCK(os.lstat(bind.path).st_mode):
                 raise OSError(f"{bind.path} exists and is not a socket")
-        return [bind_unix_socket(bind.path, 0o660)]
+            with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(bind.path)
+                raise OSError(f"somebody listens on {bind.path} already")
+        bound = bind_unix_socket(bind.path, 0o660)
+        self._bound = os.lstat(bind.path)
+        return [bound]
+
+    def _unlink(self) -> None:
+        """Take our socket away, and nobody else's."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._bound is not None and os.path.samestat(self._bound, os.lstat(self.bind.path)):
+                os.unlink(self.bind.path)  # noqa: PTH108
+        self._bound = None
 
     def _serve(self, app: Application, sockets: list[socket.socket]) -> None:
-        server = HTTPServer(
+        server = BoundedServer(
             app,
             max_body_size=HARD_BODY_BYTES,
             max_header_size=HEADER_BYTES,
@@ -146,7 +180,7 @@ class Service:
         if server.public_url:
             base = server.public_url.rstrip("/") + "/"
         elif self.bind.path:
-            return f"unix:{self.bind.path}"
+            base = f"unix:{self.bind.path}"
         else:
             base = f"http://{self.bind.url_host}:{self.bind.port}{server.base_path}"
         return f"{base}#token={self.token.reveal()}"
@@ -172,9 +206,7 @@ class Service:
         self.metrics.stop()
         self.audit.close()
         await self.registry.close()
-        if self.bind.path:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.bind.path)  # noqa: PTH108
+        self._unlink()
 
 
 async def serve(service: Service, started: Callable[[], None]) -> None:
@@ -189,6 +221,11 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
         log.info("signal %s: draining", number)
         stop.set()
 
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Three for each terminal; no more than that, for the sessions that we start inherit the limit.
+    needed = min(hard, 512 + 4 * service.config.limits.attaches_global)
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number)
     try:

@@ -29,13 +29,14 @@ class _Login(msgspec.Struct, frozen=True):
 class TokenGate:
     """Lets in whoever shows the token.
 
-    ``cookie_key`` signs the session cookie and is made from the token: a new token ends every login,
-    and a restart with the same token ends none.
+    ``cookie_key`` signs the session cookie and is made anew at each start. Were it made from the token,
+    cookies would be a way to guess the token without being rated, and a restart would forget which
+    logins were revoked.
     """
 
     def __init__(self, token: Secret, name: str, session_s: float, registry: MemoryRegistry) -> None:
         self._token = token.reveal().encode()
-        self.cookie_key = hashlib.sha256(b"muxboard session cookie\0" + self._token).digest()
+        self.cookie_key = secrets.token_bytes(32)
         self._name = name
         self.session_s = session_s
         self._registry = registry

@@ -124,8 +124,11 @@ class ManagedHost:
 
     def _target(self, user: str) -> tmux.Target:
         socket = self.config.tmux_socket
+        owners = {0, _uid(user)}
         if self.config.tmux_socket_file:
-            socket = read_socket_file(self.config.tmux_socket_file)
+            socket = read_socket_file(self.config.tmux_socket_file, owners | {os.geteuid()})
+        if socket:
+            check_socket(socket, owners)
         return tmux.Target(user, user != self.login, socket)
 
     async def _run(self, argv: list[str]) -> local.Completed:
@@ -235,13 +238,42 @@ def _login() -> str:
         return str(os.geteuid())
 
 
-def read_socket_file(path: str) -> str:
-    """Return the socket's path from the first line of a file. Raises ``SocketUnreadable``."""
+def _uid(user: str) -> int:
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return os.geteuid()
+
+
+def check_socket(path: str, owners: set[int]) -> None:
+    """Refuse a socket of a stranger: a tmux server can make whoever attaches run its commands.
+
+    Raises:
+        SocketUnreadable: It belongs to none of the owners (uids). One that cannot be looked at is left
+            to tmux.
+    """
+    try:
+        owner = os.stat(path).st_uid  # noqa: PTH116
+    except OSError:
+        return
+    if owner not in owners:
+        raise SocketUnreadable(f"The socket {path} belongs to another user (uid {owner}).")
+
+
+def read_socket_file(path: str, owners: set[int]) -> str:
+    """Return the socket's path from the first line of a file that only its owners (uids) can write.
+
+    Raises:
+        SocketUnreadable: With what is wrong.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
                 raise SocketUnreadable(f"The socket file {path} is not a plain file.")
+            if found.st_uid not in owners or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise SocketUnreadable(f"The socket file {path} can be written by others.")
             text = os.read(fd, SOCKET_FILE_BYTES)
         finally:
             os.close(fd)

@@ -34,8 +34,9 @@ _SESSION_FIELDS = (
     "session_name",
 )
 _PANE_FIELDS = ("session_id", "window_active", "pane_active", "window_activity")
-# A process, a program or a directory chooses these: they may hold TAB and newline.
-_PANE_TEXTS = ("pane_current_command", "pane_title", "pane_current_path")
+# A process, a program or a directory chooses these: they may hold TAB and newline, and be as long as
+# they like, so tmux cuts them; a path has its own limit.
+_PANE_TEXTS = ("=256:pane_current_command", "=256:pane_title", "pane_current_path")
 _INT_CHARS = 20  # of 64 bits
 
 
@@ -170,10 +171,11 @@ def scrollback(target: Target, session: str) -> list[str]:
 def attach(target: Target, session: str, *, view: bool) -> list[str]:
     """Return the command that attaches a terminal to a session.
 
-    ``-r`` keeps a viewer's keys and size from the session. It does not keep the viewer from walking
-    to other sessions, so the server drops a viewer's input as well.
+    ``-E`` leaves the session's environment as it is; ours would take its ssh agent and display away.
+    ``-r`` keeps a viewer's keys from the session, and its size as long as others are attached. It does
+    not keep the viewer from walking to other sessions, so the server drops a viewer's input as well.
     """
-    words = ["attach-session", *(["-r"] if view else []), "-t", session]
+    words = ["attach-session", "-E", *(["-r"] if view else []), "-t", session]
     return argv(target, *words, client=("-T", CLIENT_FEATURES))
 
 

@@ -50,5 +50,6 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)
+    logging.getLogger("muxboard.audit").setLevel(logging.INFO)  # no level of the log silences the audit
     logging.getLogger("tornado.access").setLevel(logging.WARNING)  # we write our own lines
     logging.getLogger("asyncio").setLevel(logging.WARNING)

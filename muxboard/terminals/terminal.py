@@ -313,22 +313,16 @@ class Terminal:
         if old is not None:
             old.ended(exit_message("replaced"))
         self._disarm("resume")
-        try:
-            missed = self._ring.since(offset)
-        except LookupError:
-            missed = None
+        missed = self._missed(offset)
         if missed is None:
-            try:
-                self._respawn()
-            except OSError:
+            if not self._respawn():
                 sink.ended(exit_message("failed"))
                 self._on_end(self, "failed")
                 return
             self._ring.clear()
-            offset = self._flow.acked = self._ring.end
-        else:
-            self._flow.acked = max(self._flow.acked, offset)
-            self._ring.trim(offset)
+            offset = self._ring.end
+        self._flow.acked = max(self._flow.acked, offset)
+        self._ring.trim(offset)
         sink.message(
             HelloMessage(
                 id=self.id,
@@ -350,11 +344,23 @@ class Terminal:
             self.pty.resume()
         self._maybe_exit()
 
-    def _respawn(self) -> None:
-        old, self.pty = self.pty, self._start()
+    def _missed(self, offset: int) -> bytes | None:
+        try:
+            return self._ring.since(offset)
+        except LookupError:
+            return None
+
+    def _respawn(self) -> bool:
+        if self._child_ended:
+            return True  # its end is told: by now the id may be another session's, of another tmux server
+        old = self.pty
+        try:
+            self.pty = self._start()
+        except OSError:
+            return False
         old.on_readable = old.on_exit = lambda: None
         self._retire(old)
-        self._disarm("exit")
+        return True
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""

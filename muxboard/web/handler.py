@@ -18,6 +18,7 @@ import tornado.web
 import tornado.websocket
 
 from muxboard.config.decode import decode
+from muxboard.config.values import Rate
 from muxboard.problems import Code, FieldError, Problem
 from muxboard.records.audit import Line
 from muxboard.records.log import request_id as current_request
@@ -100,10 +101,13 @@ class Guard(tornado.web.RequestHandler):
             return
         self.principal = await self._identify()
         safe = request.method in {"GET", "HEAD"} and access is not Access.stream
-        if self.principal.ambient and not safe and not services.origins.allows(self.seen, request.headers):
-            raise Problem(Code.origin_refused)
+        if self.principal.ambient:
+            foreign = services.origins.foreign(request.headers)
+            allowed = services.origins.allows(self.seen, request.headers)
+            if not allowed and (foreign or not safe):
+                raise Problem(Code.origin_refused)
         if access is Access.change:
-            await self._rate()
+            await self.rate()
 
     async def _identify(self) -> Principal:
         """Return who is asking: a bearer is believed or refused; only without one a cookie counts."""
@@ -129,7 +133,7 @@ class Guard(tornado.web.RequestHandler):
         limit = self.services.config.limits.login_failures
         wait = await self.services.registry.over("login", self.seen.network, limit)
         if wait is not None:
-            self._audit_line("rate.limited", "login")
+            await self._note_limit("login", self.seen.network, limit)
             raise Problem(Code.rate_limited, "Too many failed logins from here.", retry_after=wait)
 
     async def deny(self, reason: str) -> None:
@@ -139,12 +143,17 @@ class Guard(tornado.web.RequestHandler):
         self._audit_line("auth.denied", reason)
         raise Problem(Code.unauthenticated, "That is not the token.")
 
-    async def _rate(self) -> None:
+    async def rate(self) -> None:
         limit = self.services.config.limits.requests
         wait = await self.services.registry.hit("requests", self.principal.key, limit)
         if wait is not None:
-            self._audit_line("rate.limited", "requests")
+            await self._note_limit("requests", self.principal.key, limit)
             raise Problem(Code.rate_limited, retry_after=wait)
+
+    async def _note_limit(self, what: str, who: str, limit: Rate) -> None:
+        """One line for each window: who is over the limit must not fill the disk as well."""
+        if await self.services.registry.hit(f"lines about {what}", who, Rate(1, limit.seconds)) is None:
+            self._audit_line("rate.limited", what)
 
     def _audit_line(self, event: Any, reason: str) -> None:
         principal: Principal | None = getattr(self, "principal", None)

@@ -50,7 +50,7 @@ class Origins:
     """The hosts that the service answers to and the origins that it lets act."""
 
     def __init__(self, server: Server) -> None:
-        public = urlsplit(server.public_url)
+        self._public = public = urlsplit(server.public_url)
         self._hosts = {name.lower() for name in server.allowed_hosts} | LOOPBACK_NAMES
         if public.netloc:
             self._hosts.add(public.netloc.lower())
@@ -76,6 +76,8 @@ class Origins:
         else:
             client = peer
         host = host.lower()
+        if host and host == self._public.netloc.lower():
+            scheme = self._public.scheme  # TLS ends in front of us, whether or not that proxy is trusted
         return Seen(host if _HOST.fullmatch(host) else "", scheme, client)
 
     def _trusted(self, peer: str) -> bool:
@@ -99,6 +101,10 @@ class Origins:
     def answers_to(self, seen: Seen) -> bool:
         """Whether the service answers to the request's Host; others are rebound names."""
         return bool(seen.host) and (seen.host in self._hosts or _name(seen.host) in self._hosts)
+
+    def foreign(self, headers: HTTPHeaders) -> bool:
+        """Whether a browser says that a page of another origin sent the request: even a read costs."""
+        return _one(headers.get_list("Sec-Fetch-Site")) in {"cross-site", "same-site"}
 
     def allows(self, seen: Seen, headers: HTTPHeaders) -> bool:
         """Whether a page that we trust sent the request: its Origin is ours or allowed, or, without

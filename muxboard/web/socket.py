@@ -6,16 +6,19 @@ import struct
 from typing import TYPE_CHECKING
 
 import msgspec
+from tornado.ioloop import IOLoop
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.messages import (
     AckMessage,
     ExitMessage,
+    ExitReason,
     NoticeMessage,
     ServerMessage,
     decode_client_message,
 )
-from muxboard.web.handler import Access, SocketHandler, byte_count
+from muxboard.terminals.terminal import exit_message
+from muxboard.web.handler import Access, SocketHandler, byte_count, now
 
 if TYPE_CHECKING:
     from muxboard.terminals.terminal import Terminal
@@ -29,6 +32,7 @@ class TerminalSocket(SocketHandler):
 
     access = {"GET": Access.stream}
     terminal: Terminal | None = None
+    _expiry: object | None = None
 
     async def get(self, terminal_id: str) -> None:
         """Answer the upgrade, or refuse it with a problem."""
@@ -36,6 +40,7 @@ class TerminalSocket(SocketHandler):
         self._offset = byte_count("offset", self.get_query_argument("offset", "0"))
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise Problem(Code.invalid, "This address speaks WebSocket.")
+        await self.rate()  # one that has lost its place starts a child
         await super().get()
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
@@ -44,6 +49,10 @@ class TerminalSocket(SocketHandler):
     def open(self, *_: str) -> None:
         self.set_nodelay(True)
         self.terminal = self._terminal
+        self.services.streams.add(self)
+        if self.principal.expires_at is not None:
+            left = max(0.0, self.principal.expires_at - now())
+            self._expiry = IOLoop.current().call_later(left, self.stop, "expired")
         self.terminal.connect(self, self._offset)
 
     def on_message(self, message: str | bytes) -> None:
@@ -66,7 +75,18 @@ class TerminalSocket(SocketHandler):
             self.close(Code.invalid.close_code, Code.invalid.name)
             self.on_close()  # what it still sends is not typed; the client may come back with another
 
+    def stop(self, reason: ExitReason = "revoked") -> None:
+        """End the connection with the login that opened it; the terminal may be another login's."""
+        terminal = self.terminal
+        if terminal is not None:
+            self.ended(exit_message(reason))
+            terminal.disconnect(self)
+
     def on_close(self) -> None:
+        self.services.streams.discard(self)
+        if self._expiry is not None:
+            IOLoop.current().remove_timeout(self._expiry)
+            self._expiry = None
         if self.terminal is not None:
             self.terminal.disconnect(self)
             self.terminal = None

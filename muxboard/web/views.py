@@ -192,6 +192,9 @@ def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Invento
             for user in report.users
             if user.name in visible
         )
+        # A host's problem is one of its users': told only where that user is in reach.
+        whole = len(visible) == len(host.users)
+        told = report if whole else next((user for user in users if user.problem), None)
         hosts.append(
             HostView(
                 key=key,
@@ -199,8 +202,8 @@ def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Invento
                 hostname=host.config.hostname,
                 local=host.config.local,
                 state=report.state,
-                problem=report.problem,
-                remedy=report.remedy,
+                problem=told.problem if told and report.state != "ok" else None,
+                remedy=told.remedy if told and report.state != "ok" else None,
                 checked_at=report.checked_at,
                 seen_at=report.seen_at,
                 stale=report.stale,

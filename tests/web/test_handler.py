@@ -102,12 +102,12 @@ async def test_headers_are_bounded_and_many_are_cheap(board):
 async def test_a_slow_client_is_cut_and_holds_nobody_up(boards, monkeypatch):
     made = []
 
-    class Hasty(server.HTTPServer):
+    class Hasty(server.BoundedServer):
         def initialize(self, *args, **kwargs):
             made.append((kwargs["idle_connection_timeout"], kwargs["body_timeout"]))
             super().initialize(*args, **kwargs | {"idle_connection_timeout": 0.4, "body_timeout": 0.4})
 
-    monkeypatch.setattr(server, "HTTPServer", Hasty)
+    monkeypatch.setattr(server, "BoundedServer", Hasty)
     board = await boards()
     assert all(0 < limit <= 60 for limits in made for limit in limits)
 
