@@ -269,3 +269,28 @@ async def test_without_descriptors_a_sweep_is_an_error_and_leaks_nothing(tmux, m
     assert states[0] == "error"
     assert states[-1] == "ok"
     assert states == sorted(states), "it fails until there is room for all of it"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o664, 0o622])
+async def test_a_socket_file_that_others_can_write_is_not_believed(tmux, manage, mode):
+    """Whoever names the tmux server that we attach to can make our tmux run commands."""
+    file = tmux.folder / "socket"
+    file.write_text("/tmp/somewhere/sock\n")
+    file.chmod(mode)
+    host = manage(tmux_socket_file=str(file))
+    _, user = await only_user(host)
+    assert user.state == "socket_unreadable"
+    assert "written by others" in user.problem
+
+
+async def test_a_socket_that_belongs_to_a_stranger_is_not_attached_to(tmux, manage, monkeypatch):
+    tmux.new("api", "cat")
+    socket = tmux.folder / f"tmux-{os.getuid()}" / "default"
+    host = manage(tmux_socket=str(socket))
+    assert (await only_user(host))[1].state == "ok"
+    found = os.stat(socket)  # noqa: PTH116
+    strange = os.stat_result((*found[:4], 4242, *found[5:]))
+    monkeypatch.setattr("muxboard.hosts.managed.os.stat", lambda _path: strange)
+    _, user = await only_user(host)
+    assert user.state == "socket_unreadable"
+    assert "4242" in user.problem

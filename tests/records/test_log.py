@@ -73,3 +73,18 @@ def test_the_metrics_have_the_names_of_the_contract():
         "muxboard_build_info{",
     ):
         assert name in text
+
+
+def test_no_log_level_silences_the_audit(capsys):
+    from muxboard.records.log import configure
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        configure("CRITICAL")
+        logging.getLogger("muxboard.audit").info('{"event":"auth.denied"}')
+        logging.getLogger("muxboard.web").error("not this")
+        assert capsys.readouterr().err == '{"event":"auth.denied"}\n'
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)

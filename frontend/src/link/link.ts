@@ -152,7 +152,7 @@ export class Link extends Disposable {
     return true;
   }
 
-  /** Tells the terminal's size; remembered over a cut, and never told twice. tmux lets a viewer resize only themselves. */
+  /** Tells the terminal's size; remembered over a cut, and never told twice. tmux keeps a viewer's size from others. */
   resize(cols: number, rows: number): void {
     if (this.#size?.cols === cols && this.#size.rows === rows) return;
     this.#size = { cols, rows };
