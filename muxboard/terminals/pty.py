@@ -16,6 +16,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 READ_BYTES = 4096  # what the kernel's line discipline hands out at most in one read
-FRAME_BYTES = 1 << 16  # one turn of the loop takes no more from one terminal
+FRAME_BYTES = 1 << 16  # the largest frame, and what one turn of the loop takes from a terminal alone
+# The same while others are at work as well: a key's echo needs several turns, and each waits for what a
+# flood beside it takes in its own. Others count as at work for so long after they last were.
+SHARED_BYTES = 1 << 13
+SHARED_S = 0.15
 GRACE_S = 1.0  # between SIGHUP, SIGTERM and SIGKILL
 
 
@@ -127,6 +132,11 @@ class Pty:
         self._manager.want(self)
 
     @property
+    def turn_bytes(self) -> int:
+        """How much to read in this turn of the loop, so that others get theirs soon."""
+        return self._manager.turn_bytes
+
+    @property
     def waiting(self) -> bool:
         """Whether input waits for the child."""
         return bool(self._queue)
@@ -197,6 +207,13 @@ class PtyManager(TermManagerBase):
     def __init__(self) -> None:
         super().__init__(shell_command="")
         self._events: dict[int, int] = {}
+        self._latest = -1
+        self._shared_until = 0.0
+
+    @property
+    def turn_bytes(self) -> int:
+        """How much a terminal may read in this turn of the loop."""
+        return SHARED_BYTES if time.monotonic() < self._shared_until else FRAME_BYTES
 
     def spawn(
         self, argv: Sequence[str], env: Mapping[str, str], cols: int, rows: int, *, raw: bool = False
@@ -243,6 +260,9 @@ class PtyManager(TermManagerBase):
         pty = self.ptys_by_fd.get(fd)
         if pty is None:
             return
+        if fd != self._latest:
+            self._latest = fd
+            self._shared_until = time.monotonic() + SHARED_S
         if events & IOLoop.WRITE:
             pty.flush()
         if events & ~IOLoop.WRITE and fd in self.ptys_by_fd:

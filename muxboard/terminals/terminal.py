@@ -201,7 +201,7 @@ class Terminal:
         if budget == 0:
             self.pty.pause()
             return
-        data, self._drained = self.pty.read(min(budget, FRAME_BYTES))
+        data, self._drained = self.pty.read(min(budget, self.pty.turn_bytes))
         if data:
             self._ring.append(data)
             if self._sink is not None:
