@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     since = time.monotonic()
-    report = asyncio.run(run(wanted.groups or list(GROUPS), quick=wanted.quick))
+    try:
+        report = asyncio.run(run(wanted.groups or list(GROUPS), quick=wanted.quick))
+    except asyncio.CancelledError:
+        sys.exit("interrupted; nothing is left behind")
     report.machine.append(("length of the run", f"{time.monotonic() - since:.0f} s"))
     print(report.markdown())
     whole = not wanted.groups and not wanted.quick

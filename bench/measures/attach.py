@@ -24,7 +24,7 @@ GROUP = "Attach"
 
 
 async def measure(workshop: Workshop, report: Report) -> None:
-    rounds, tries = (1, 10) if workshop.quick else (3, 20)
+    rounds, tries = (1, 6) if workshop.quick else (3, 20)
     single: dict[str, list[Value]] = {}
     crowd: dict[str, list[Value]] = {}
     errors: Values = {}
