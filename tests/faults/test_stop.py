@@ -136,7 +136,8 @@ async def test_a_second_signal_ends_it_at_once(start_service, tmux, tmp_path):
     stub = tmp_path / "bin"
     stub.mkdir()
     (stub / "tmux").write_text(
-        f'#!/bin/sh\ncase "$*" in *attach-session*) trap "" HUP TERM; while :; do sleep 0.1; done;; esac\n'
+        f'#!/bin/sh\ncase "$*" in *attach-session*) trap "" HUP TERM; : >{tmp_path}/deaf\n'
+        "while :; do sleep 0.1; done;; esac\n"
         f'exec {shutil.which("tmux")} "$@"\n'
     )
     (stub / "tmux").chmod(0o755)
@@ -145,6 +146,7 @@ async def test_a_second_signal_ends_it_at_once(start_service, tmux, tmp_path):
     service = start_service({"hosts": [local_host()]}, env=env)
     body = {"host": "local", "user": LOGIN, "session": SESSION}
     assert service.request("POST", "/api/v1/terminals", json=body).status == 201
+    until((tmp_path / "deaf").exists, "a child that ignores its hang-up")
     children = psutil.Process(service.pid).children(recursive=True)
     service.process.send_signal(signal.SIGTERM)
     until(lambda: "draining" in service.log, "the drain")
