@@ -40,8 +40,7 @@ async def run(groups: list[str], *, quick: bool) -> Report:
             try:
                 await GROUPS[name](workshop, report)
             except Exception as error:  # noqa: BLE001  # the other groups still have something to say
-                report.notes.append(f"group `{name}` was not finished: {type(error).__name__}: {error}")
-                print(f"  not finished: {type(error).__name__}: {error}", flush=True)
+                report.note(f"group `{name}` was not finished: {type(error).__name__}: {error}")
             print(f"  {time.monotonic() - since:.0f} s", flush=True)
     return report
 

@@ -10,6 +10,7 @@ from bench.targets import Bare, Muxboard, Target, Terminado
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bench.report import Report
     from bench.workshop import Workshop
 
 
@@ -24,7 +25,7 @@ def every(workshop: Workshop) -> list[Target]:
 
 
 @contextlib.asynccontextmanager
-async def started(targets: list[Target]) -> AsyncIterator[list[Target]]:
+async def started(targets: list[Target], report: Report) -> AsyncIterator[list[Target]]:
     """Start targets and stop them in reverse order. One that cannot start is left out, and said so."""
     running: list[Target] = []
     async with contextlib.AsyncExitStack() as stack:
@@ -33,7 +34,7 @@ async def started(targets: list[Target]) -> AsyncIterator[list[Target]]:
             try:
                 await target.start()
             except (RuntimeError, TimeoutError) as error:
-                print(f"  {target.name} is left out: {error}", flush=True)
+                report.note(f"{target.name} was left out of a group: {error}")
             else:
                 running.append(target)
         yield running

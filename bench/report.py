@@ -109,6 +109,11 @@ class Report:
     def add(self, group: str, *rows: Row) -> None:
         self.groups.setdefault(group, []).extend(rows)
 
+    def note(self, text: str) -> None:
+        """Say what went wrong, now and below the table."""
+        print(f"  {text}", flush=True)
+        self.notes.append(text)
+
     def missed(self) -> list[str]:
         return [
             f"{group}, {row.name} ({column}): {row.cells()[1 + COLUMNS.index(column)]}"
@@ -132,7 +137,8 @@ class Report:
             cells = [row.cells() for row in rows]
             lines += [f"## {group}", "", *_table(heads, cells), ""]
         missed = self.missed()
-        lines.append("All limits are kept." if not missed else "Limits that are not kept:")
+        kept = "All limits are kept." if not self.notes else "Not everything was measured."
+        lines.append("Limits that are not kept:" if missed else kept)
         lines += [f"- {text}" for text in missed]
         if self.notes:
             lines += ["", "Notes:", *(f"- {note}" for note in self.notes)]

@@ -28,7 +28,7 @@ async def measure(workshop: Workshop, report: Report) -> None:
     single: dict[str, list[Value]] = {}
     crowd: dict[str, list[Value]] = {}
     errors: Values = {}
-    async with started(every(workshop)) as targets:
+    async with started(every(workshop), report) as targets:
         for _ in range(rounds):
             for target in targets:
                 single.setdefault(target.name, []).append(await _one_by_one(target, tries))

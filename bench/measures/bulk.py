@@ -50,7 +50,7 @@ class Run:
 
 async def measure(workshop: Workshop, report: Report) -> None:
     rounds = 1 if workshop.quick else 5
-    async with started(every(workshop)) as targets:
+    async with started(every(workshop), report) as targets:
         plain = [target for target in targets if not target.tmux]
         await _whole(workshop, report, plain, rounds)
         await _paused(workshop, report, plain)

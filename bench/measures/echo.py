@@ -106,7 +106,7 @@ async def measure(workshop: Workshop, report: Report) -> None:
     rounds, keys = (1, 60) if workshop.quick else (5, 200)
     for scene in SCENES:
         runs, alone = Runs(), Runs()
-        async with started(every(workshop)) as targets:
+        async with started(every(workshop), report) as targets:
             for _ in range(rounds):
                 for target in targets:
                     if scene.patient and target.name != TERMINADO:

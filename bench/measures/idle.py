@@ -24,7 +24,7 @@ async def measure(workshop: Workshop, report: Report) -> None:
     attaches = 40 if workshop.quick else 200
     served = [target for target in every(workshop) if target.name not in {RAW, ATTACH}]
     costs: dict[str, dict[str, float]] = {}
-    async with started(served) as targets:
+    async with started(served, report) as targets:
         for target in targets:
             # tmux draws its clock anew for every client once a minute: a whole minute has it just once.
             watched_s = 2.0 if workshop.quick else 60.0 if target.tmux else 12.0

@@ -56,7 +56,7 @@ class Runs:
 
 async def measure(workshop: Workshop, report: Report) -> None:
     scenes = [_shorter(scene) for scene in SCENES] if workshop.quick else SCENES
-    async with started(every(workshop)) as targets:
+    async with started(every(workshop), report) as targets:
         for scene in scenes:
             runs: dict[str, Runs] = {}
             for number in range(scene.rounds):

@@ -20,7 +20,7 @@ PAUSE_S = 0.05
 async def measure(workshop: Workshop, report: Report) -> None:
     sessions, sweeps = (200, 3) if workshop.quick else (1000, 10)
     target = Muxboard(workshop, tmux=True)
-    async with started([target]) as running:
+    async with started([target], report) as running:
         if not running:
             return
         assert target.tmux
