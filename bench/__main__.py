@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import resource
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -39,6 +38,9 @@ async def run(groups: list[str], *, quick: bool) -> Report:
             print(f"{name} …", flush=True)
             try:
                 await GROUPS[name](workshop, report)
+            except asyncio.CancelledError:
+                report.note(f"interrupted in group `{name}`")
+                break
             except Exception as error:  # noqa: BLE001  # the other groups still have something to say
                 report.note(f"group `{name}` was not finished: {type(error).__name__}: {error}")
             print(f"  {time.monotonic() - since:.0f} s", flush=True)
@@ -56,13 +58,10 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     since = time.monotonic()
-    try:
-        report = asyncio.run(run(wanted.groups or list(GROUPS), quick=wanted.quick))
-    except asyncio.CancelledError:
-        sys.exit("interrupted; nothing is left behind")
+    report = asyncio.run(run(wanted.groups or list(GROUPS), quick=wanted.quick))
     report.machine.append(("length of the run", f"{time.monotonic() - since:.0f} s"))
     print(report.markdown())
-    whole = not wanted.groups and not wanted.quick
+    whole = not wanted.groups and not wanted.quick and not report.notes
     if path := wanted.out or (RESULTS if whole else None):
         report.write(path)
 
