@@ -19,7 +19,7 @@ help: ## Show this list
 
 .PHONY: run
 run: .venv/run.stamp $(page) ## Start the service on this machine's tmux; ARGS="--bind 127.0.0.1:9000" passes options
-	@tools/need --warn tmux:tmux
+	@tools/need --warn ssh:openssh-client tmux:tmux
 	@exec tools/run $(ARGS)
 
 .PHONY: test
@@ -48,7 +48,7 @@ lock: ## Resolve the Python locks anew
 
 .PHONY: ready
 ready: .venv/dev.stamp $(page)
-	@tools/need chromium:chromium git:git sudo:sudo tmux:tmux
+	@tools/need chromium:chromium git:git ssh:openssh-client sshd:openssh-server sudo:sudo tmux:tmux
 
 .venv/run.stamp: requirements.lock tools/venv
 	tools/venv requirements.lock

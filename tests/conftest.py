@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = [
+    "tests.rig.agent",
     "tests.rig.browser",
     "tests.rig.service",
     "tests.rig.settled",
+    "tests.rig.sshd",
     "tests.rig.tmux",
     "tests.rig.users",
 ]

@@ -3,6 +3,9 @@
 - ``waiting``  conditions with deadlines, instead of sleeps
 - ``tmux``     a tmux server of the test's own
 - ``users``    Unix users and the sudo rule between them (root only)
+- ``agent``    ssh key pairs and a real ssh-agent
+- ``sshd``     real sshds (root only)
+- ``trees``    processes with all that they started, stopped or killed together
 - ``service``  the product as a process of its own
 - ``browser``  Chromium on a page that is watched
 - ``settled``  nothing is left over after a test
