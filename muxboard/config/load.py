@@ -5,22 +5,32 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from muxboard.config import secrets
+from muxboard.config.address import parse_jumps, valid_file, valid_hostname, valid_login
 from muxboard.config.decode import decode
-from muxboard.config.schema import Config, Host, Loaded
-from muxboard.config.values import Bind, Secret
+from muxboard.config.schema import Config, Host, Loaded, Ssh
+from muxboard.config.values import Bind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-MIN_TOKEN_CHARS = 16
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 86400.0  # shorter would be a busy loop
 MIN_QUEUE_BYTES = 512 << 10
 MAX_FILE_BYTES = 1 << 20
+_FILE = 'must be an absolute path, or begin with "~/", of plain names'
+_LOGIN_FIELDS = (
+    "ssh_user",
+    "key_file",
+    "passphrase_env",
+    "passphrase_file",
+    "password_env",
+    "password_file",
+    "proxy_jump",
+)
 SOCKET_SEGMENT = re.compile(r"[A-Za-z0-9._@%+=,-]{1,255}")
 
 
@@ -67,7 +77,8 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     config = decode(Config, data, "", errors)
     if not errors:
         _check(config, errors)
-    token = None if errors else _token(config, environ, errors)
+    token = None if errors else secrets.token(config, environ, errors)
+    logins = {} if errors else secrets.of_hosts(config, environ, errors)
     if errors:
         name = str(path) if path else "configuration"
         raise ConfigError([f"{name}: {where}: {why}" for where, why in errors])
@@ -76,6 +87,7 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
         source=str(path or ""),
         token=token,
         log_level=environ.get("MUXBOARD_LOG_LEVEL", "INFO").upper(),
+        secrets=logins,
     )
 
 
@@ -122,7 +134,19 @@ def _check(config: Config, errors: list[tuple[str, str]]) -> None:
         for index, grant in enumerate(config.grants)
         if not grant.principals and not grant.groups
     )
+    _check_ssh(config.ssh, errors)
     _check_hosts(config.hosts, errors)
+
+
+def _check_ssh(ssh: Ssh, errors: list[tuple[str, str]]) -> None:
+    errors.extend((f"ssh.{name}", why) for name, why in _wrong_in_key(ssh))
+    if not ssh.known_hosts:
+        errors.append(("ssh.known_hosts", "must name a file: without host keys no host can be trusted"))
+    errors.extend(
+        (f"ssh.known_hosts[{index}]", _FILE)
+        for index, path in enumerate(ssh.known_hosts)
+        if not valid_file(path)
+    )
 
 
 def _check_server(config: Config, errors: list[tuple[str, str]]) -> None:
@@ -155,8 +179,7 @@ def _check_hosts(hosts: list[Host], errors: list[tuple[str, str]]) -> None:
         where = f"hosts[{index}]"
         if (first := seen.setdefault(host.key, index)) != index:
             errors.append((f"{where}.key", f"{host.key} is taken by hosts[{first}]"))
-        if not host.local:
-            errors.append((f"{where}.local", "must be true: this version manages this machine only"))
+        errors.extend((f"{where}.{name}", why) for name, why in _wrong_in_login(host))
         if host.tmux_socket and host.tmux_socket_file:
             errors.append((f"{where}.tmux_socket_file", "cannot be given together with tmux_socket"))
         if host.tmux_socket and not valid_socket_path(host.tmux_socket):
@@ -167,6 +190,35 @@ def _check_hosts(hosts: list[Host], errors: list[tuple[str, str]]) -> None:
             values = getattr(host, name)
             if len(set(values)) != len(values):
                 errors.append((f"{where}.{name}", "holds a name twice"))
+
+
+def _wrong_in_login(host: Host) -> Iterator[tuple[str, str]]:
+    """Yield field and reason for what is wrong in how a host is reached."""
+    if host.local:
+        for name in _LOGIN_FIELDS:
+            if getattr(host, name):
+                yield name, "cannot be given for a local host"
+        return
+    if not host.hostname:
+        yield "hostname", "is required unless local = true"
+    elif not valid_hostname(host.hostname):
+        yield "hostname", 'must be a host name or an address, such as "web1.internal" or "2001:db8::1"'
+    if host.ssh_user and not valid_login(host.ssh_user):
+        yield "ssh_user", "must be a login name of letters, digits and . _ @ + -"
+    yield from _wrong_in_key(host)
+    try:
+        parse_jumps(host.proxy_jump)
+    except ValueError as error:
+        yield "proxy_jump", f"must {error}"
+
+
+def _wrong_in_key(table: Host | Ssh) -> Iterator[tuple[str, str]]:
+    if table.key_file and not valid_file(table.key_file):
+        yield "key_file", _FILE
+    if (table.passphrase_env or table.passphrase_file) and not table.key_file:
+        yield "key_file", "must be given with a passphrase"
+    if isinstance(table, Host) and table.key_file and (table.password_env or table.password_file):
+        yield "key_file", "cannot be given together with a password"
 
 
 def valid_socket_path(path: str) -> bool:
@@ -180,43 +232,3 @@ def valid_socket_path(path: str) -> bool:
         and len(parts) > 1
         and all(SOCKET_SEGMENT.fullmatch(part) and part not in {".", ".."} for part in parts[1:])
     )
-
-
-def _token(config: Config, environ: Mapping[str, str], errors: list[tuple[str, str]]) -> Secret | None:
-    token = config.auth.token
-    if token.token_env and token.token_file:
-        errors.append(("auth.token", "token_env and token_file cannot both be given"))
-        return None
-    if environ.get("MUXBOARD_TOKEN"):
-        where, text = "MUXBOARD_TOKEN", environ["MUXBOARD_TOKEN"]
-    elif token.token_env:
-        where, text = "auth.token.token_env", environ.get(token.token_env, "")
-        if not text:
-            errors.append((where, f"the environment variable {token.token_env} is not set"))
-            return None
-    elif token.token_file:
-        where = "auth.token.token_file"
-        try:
-            text = read_secret_file(token.token_file)
-        except ValueError as error:
-            errors.append((where, str(error)))
-            return None
-    else:
-        return None
-    if len(text) < MIN_TOKEN_CHARS:
-        errors.append((where, f"must hold at least {MIN_TOKEN_CHARS} characters"))
-    return Secret(text)
-
-
-def read_secret_file(path: str) -> str:
-    """Return a secret file's content without the final newline. ``ValueError`` says why it cannot be used."""
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            mode = os.fstat(file.fileno()).st_mode
-            if mode & stat.S_IRWXO:
-                raise ValueError(f"{path} can be read by others: chmod o= {path}")
-            return file.read(MAX_FILE_BYTES).rstrip("\r\n")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8") from error

@@ -151,6 +151,36 @@ class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
     command_timeout: Annotated[Duration, _doc("Longest time for one command on a host.")] = _lasting("10s")
 
 
+_Sessions = Annotated[int, Meta(ge=1, le=1000, extra={"must": "be 1 to 1000"})]
+_Trust = Literal["strict", "accept-new"]
+_PassphraseEnv = Annotated[str, _doc("Name of the environment variable with the key's passphrase.")]
+_PassphraseFile = Annotated[str, _doc("File with the key's passphrase; refused if others can read it.")]
+
+
+class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
+    """[ssh]: defaults for every host that is not local. ~/.ssh/config is not read."""
+
+    key_file: Annotated[
+        str, _doc("Private key; empty = those of the agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.")
+    ] = ""
+    passphrase_env: _PassphraseEnv = ""
+    passphrase_file: _PassphraseFile = ""
+    known_hosts: Annotated[list[str], _doc("Files of host keys; the first is written to by accept-new.")] = (
+        field(default_factory=lambda: ["~/.ssh/known_hosts"])
+    )
+    host_keys: Annotated[
+        _Trust,
+        Meta(
+            description="strict: only known host keys; accept-new: the first key of an unknown host is taken "
+            "and written down, a changed one never.",
+            extra={"must": "be strict or accept-new"},
+        ),
+    ] = "strict"
+    max_sessions: Annotated[
+        _Sessions, _doc("sshd's MaxSessions on the hosts: more terminals take a further connection.")
+    ] = 10
+
+
 _Port = Annotated[int, Meta(ge=1, le=65535, extra={"must": "be 1 to 65535"})]
 
 
@@ -166,9 +196,28 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     label: Annotated[str, Meta(max_length=128, description="Shown beside the key.")] = ""
-    hostname: Annotated[str, Meta(max_length=253, description="Address; not used for a local host.")] = ""
+    hostname: Annotated[str, _doc("Name or address, IPv6 without brackets; not used for a local host.")] = ""
     port: Annotated[_Port, _doc("TCP port of sshd.")] = 22
     local: Annotated[bool, _doc("true: no ssh; tmux runs on this machine.")] = False
+    ssh_user: Annotated[str, _doc("Login user; empty = the service's own user name.")] = ""
+    key_file: Annotated[str, _doc("Private key; empty = ssh.key_file.")] = ""
+    passphrase_env: _PassphraseEnv = ""
+    passphrase_file: _PassphraseFile = ""
+    password_env: Annotated[str, _doc("Name of the environment variable with the login password.")] = ""
+    password_file: Annotated[str, _doc("File with the login password; refused if others can read it.")] = ""
+    proxy_jump: Annotated[
+        str, _doc('Hosts on the way, "user@host:port[,…]"; logged in to with a key, never a password.')
+    ] = ""
+    host_keys: Annotated[
+        _Trust | None,
+        Meta(
+            description="strict or accept-new; default: ssh.host_keys.",
+            extra={"must": "be strict or accept-new"},
+        ),
+    ] = None
+    max_sessions: Annotated[
+        _Sessions | None, _doc("sshd's MaxSessions on this host; default: ssh.max_sessions.")
+    ] = None
     tmux_users: Annotated[
         list[
             Annotated[
@@ -221,19 +270,28 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     grants: list[Grant] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     inventory: Inventory = field(default_factory=Inventory)
+    ssh: Ssh = field(default_factory=Ssh)
     hosts: list[Host] = field(default_factory=lambda: [Host(key="local", label="this machine", local=True)])
     audit: Audit = field(default_factory=Audit)
     registry: Registry = field(default_factory=Registry)
+
+
+class HostSecrets(Struct, frozen=True):
+    """What logs in to a host beside its key file."""
+
+    password: Secret | None = None
+    passphrase: Secret | None = None
 
 
 class Loaded(Struct, frozen=True):
     """A checked configuration with what came from outside the file.
 
     ``token`` is None when a fresh one is to be made. ``source`` is the file, or "" for the
-    embedded default.
+    embedded default. ``secrets`` holds each host's, by its key.
     """
 
     config: Config
     source: str
     token: Secret | None
     log_level: str
+    secrets: dict[str, HostSecrets] = {}

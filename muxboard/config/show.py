@@ -18,6 +18,8 @@ _PATTERNS: dict[type, dict[str, Any]] = {
 }
 # Sections whose rows are lists: the example shows one, commented out.
 _LISTS = {"grants", "hosts"}
+# Where a default alone would not work.
+_EXAMPLES = {"hosts.hostname": "web1.internal"}
 
 
 def json_schema() -> dict[str, Any]:
@@ -40,7 +42,8 @@ def example() -> str:
         for field in msgspec.structs.fields(kind):
             if _struct_of(field.type)[0] is not None:
                 continue
-            lines.append(f"# {field.name} = {_toml(_default(field))}  # {_description(field.type)}")
+            shown = _EXAMPLES.get(f"{path}.{field.name}", _default(field))
+            lines.append(f"# {field.name} = {_toml(shown)}  # {_description(field.type)}")
         lines.append("")
     return "\n".join(lines)
 
@@ -129,7 +132,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
     if field.required:
         return {"key": "web1", "role": "operator"}.get(field.name, "")
     if field.default is None:  # no value means "not given": show what could be
-        return {"gate": "token", "create_users": []}[field.name]
+        return {"gate": "token", "create_users": [], "host_keys": "strict", "max_sessions": 10}[field.name]
     if field.default is not msgspec.NODEFAULT:
         return field.default
     return field.default_factory()

@@ -24,6 +24,7 @@ _USER = rf"api/v1/hosts/{_PART}/users/{_PART}/sessions"
 # Path below base_path → handler. Pages first, then the API in the order of docs/protocol.
 ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (r"", pages.Page),
+    (rf"h/{_PART}", pages.Page),
     (rf"h/{_PART}/{_PART}/{_PART}", pages.Page),
     (r"login", pages.Page),
     (r"open", pages.Page),

@@ -1,4 +1,4 @@
-"""The inventory as server-sent events: the whole snapshot at once, then on every change."""
+"""The inventory as server-sent events: the whole snapshot at once, then what changes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,48 @@ from tornado.iostream import StreamClosedError
 
 from muxboard.problems import Code, Problem
 from muxboard.registry.memory import Full
-from muxboard.web import views
 from muxboard.web.handler import Access, Handler, now
+from muxboard.web.views import Sight
 
 if TYPE_CHECKING:
     from muxboard.hosts.model import HostReport
 
 KEEPALIVE_S = 14.0  # at least every 15
 STREAMS_PER_PRINCIPAL = 32  # dashboards open at once; each makes hosts be asked oftener
+# Between two sends: a sweep of 500 hosts is a handful of events, and a lone change goes out at once.
+COALESCE_S = 0.2
+
+
+class News:
+    """What a stream has not sent yet. It only ever grows to "all hosts": nothing is queued."""
+
+    def __init__(self) -> None:
+        self.whole = True
+        self.changed: set[str] = set()
+        self.checked: set[str] = set()
+
+    def take(self, report: HostReport | None, changed: bool) -> None:
+        """Note one report; None says that the hosts themselves are others now."""
+        if report is None:
+            self.whole = True
+        elif changed:
+            self.changed.add(report.key)
+            self.checked.discard(report.key)
+        elif report.key not in self.changed:
+            self.checked.add(report.key)
+
+    def clear(self) -> None:
+        self.whole = False
+        self.changed.clear()
+        self.checked.clear()
 
 
 class Events(Handler):
     """A stream for one dashboard.
 
-    Only the newest snapshot is worth sending: a client that reads slowly skips those in between, so
-    nothing is queued for it. While a stream is open, hosts are swept at the watched interval.
+    Only the newest is worth sending: a client that reads slowly gets what changed since, at once. With
+    ``?changes=1`` the hosts that changed are sent, without it the whole snapshot. While a stream is
+    open, hosts are swept at the watched interval.
     """
 
     access = {"GET": Access.stream}
@@ -33,11 +60,13 @@ class Events(Handler):
         services = self.services
         if services.attacher.draining:
             raise Problem(Code.draining)
+        self._by_host = self.get_query_argument("changes", "") == "1"
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
         self.set_header("X-Accel-Buffering", "no")
         self._wake = asyncio.Event()
-        self._changed = True
+        self._news = News()
+        self._sight = Sight(services.sweeper, services.grants, self.principal)
         self._gone = False
         try:
             lease = await services.registry.lease(
@@ -51,14 +80,7 @@ class Events(Handler):
         services.sweeper.watch()
         services.streams.add(self)
         try:
-            while not self._gone:
-                self._wake.clear()  # before sending: what changes meanwhile must wake the next turn
-                await self._send()
-                try:
-                    async with asyncio.timeout(self._wait_s()):
-                        await self._wake.wait()
-                except TimeoutError:
-                    await self._keepalive()
+            await self._serve()
         except StreamClosedError:
             pass
         finally:
@@ -67,32 +89,54 @@ class Events(Handler):
             services.sweeper.unwatch()
             services.sweeper.forget(self._swept)
 
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._gone:
+            self._wake.clear()  # before sending: what changes meanwhile must wake the next turn
+            self._send()
+            await self.flush()
+            sent = loop.time()
+            try:
+                async with asyncio.timeout(self._wait_s()):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._keepalive()
+            else:
+                await asyncio.sleep(0 if self._gone else max(0.0, sent + COALESCE_S - loop.time()))
+
     def _wait_s(self) -> float:
         expires = self.principal.expires_at
         return KEEPALIVE_S if expires is None else max(0.0, min(KEEPALIVE_S, expires - now()))
 
-    async def _keepalive(self) -> None:
+    def _keepalive(self) -> None:
         expires = self.principal.expires_at
         if expires is not None and expires <= now():
             self._gone = True
         else:
             self.write(": keepalive\n\n")  # for proxies; scripts cannot see it, so _send follows
 
-    async def _send(self) -> None:
-        services = self.services
-        if self._changed:
-            self._changed = False
-            await self._event("inventory", views.inventory(services.sweeper, services.grants, self.principal))
+    def _send(self) -> None:
+        """Write one turn's events: never none, so that the page knows the stream to be alive."""
+        news, sight = self._news, self._sight
+        if news.whole or (news.changed and not self._by_host):
+            self._event("inventory", sight.inventory())
+        elif not self._by_host:
+            self._event("checked", sight.checked())
         else:
-            seen = views.inventory(services.sweeper, services.grants, self.principal).hosts
-            await self._event("checked", views.Checked({host.key: host.checked_at for host in seen}))
+            changed = sight.hosts(news.changed)
+            if changed.hosts:
+                self._event("hosts", changed)
+            if news.checked or not changed.hosts:
+                self._event("checked", sight.checked(news.checked))
+        news.clear()
 
-    async def _event(self, name: str, value: Any) -> None:
+    def _event(self, name: str, value: Any) -> None:
         self.write(f"event: {name}\ndata: {msgspec.json.encode(value).decode()}\n\n")
-        await self.flush()
 
-    def _swept(self, _report: HostReport, changed: bool) -> None:
-        self._changed = self._changed or changed
+    def _swept(self, report: HostReport | None, changed: bool) -> None:
+        if report is None:
+            self._sight.forget()
+        self._news.take(report, changed)
         self._wake.set()
 
     def on_connection_close(self) -> None:

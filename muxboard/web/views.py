@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -11,6 +12,8 @@ from muxboard.hosts.model import HostState, Session, UserState
 from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from muxboard.access.grants import Grants
     from muxboard.access.principal import Principal
     from muxboard.config.schema import Role
@@ -170,13 +173,59 @@ class AttachBody(Struct, frozen=True, forbid_unknown_fields=True):
     rows: _Size = 24
 
 
-def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Inventory:
-    """Return what a principal may see; hosts without a user in reach are left out."""
-    hosts = []
-    for key, host in sweeper.hosts.items():
-        visible = [name for name in host.users if grants.allows(principal, Need.list, key, name)]
-        if not visible:
-            continue
+# What went wrong on the way to a host is nobody's secret in particular; after that it is one of its users'.
+_ON_THE_WAY: frozenset[HostState] = frozenset(
+    {"unreachable", "auth_failed", "host_key_unknown", "host_key_changed"}
+)
+
+
+class _Reach(NamedTuple):
+    """What a principal may do for one tmux user whom they may see."""
+
+    may_create: bool
+    may_control: bool
+
+
+class Sight:
+    """What one principal may see of the hosts, from the cache.
+
+    The grants are asked once for each host, which is most of what a view costs: whoever keeps a sight
+    must ``forget`` when the configuration changes.
+    """
+
+    def __init__(self, sweeper: Sweeper, grants: Grants, principal: Principal) -> None:
+        self._sweeper = sweeper
+        self._grants = grants
+        self._principal = principal
+        self._hosts = sweeper.hosts
+        self._reaches: dict[str, dict[str, _Reach]] = {}
+
+    def forget(self) -> None:
+        """Ask the grants anew."""
+        self._reaches.clear()
+
+    def inventory(self) -> Inventory:
+        """Return everything in sight."""
+        hosts = (self.host(key) for key in self._sweeper.hosts)
+        return Inventory(self._sweeper.generation, tuple(host for host in hosts if host))
+
+    def hosts(self, keys: Iterable[str]) -> Inventory:
+        """Return those of these hosts that are in sight."""
+        found = (self.host(key) for key in keys)
+        return Inventory(self._sweeper.generation, tuple(host for host in found if host))
+
+    def checked(self, keys: Iterable[str] | None = None) -> Checked:
+        """Return when these hosts, by default all, were last asked."""
+        hosts = self._sweeper.hosts
+        wanted = hosts if keys is None else keys
+        return Checked({key: hosts[key].report.checked_at for key in wanted if self._reach(key)})
+
+    def host(self, key: str) -> HostView | None:
+        """Return one host; None when there is no such host, or no user of it in reach."""
+        reach = self._reach(key)
+        if not reach:
+            return None
+        host = self._sweeper.hosts[key]
         report = host.report
         users = tuple(
             UserView(
@@ -185,33 +234,52 @@ def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Invento
                 problem=user.problem,
                 remedy=user.remedy,
                 stale=user.stale,
-                may_create=grants.allows(principal, Need.create, key, user.name),
-                may_control=grants.allows(principal, Need.control, key, user.name),
+                may_create=reach[user.name].may_create,
+                may_control=reach[user.name].may_control,
                 sessions=user.sessions,
             )
             for user in report.users
-            if user.name in visible
+            if user.name in reach
         )
-        # A host's problem is one of its users': told only where that user is in reach.
-        whole = len(visible) == len(host.users)
+        whole = report.state in _ON_THE_WAY or len(reach) == len(host.users)
         told = report if whole else next((user for user in users if user.problem), None)
-        hosts.append(
-            HostView(
-                key=key,
-                label=host.config.label,
-                hostname=host.config.hostname,
-                local=host.config.local,
-                state=report.state,
-                problem=told.problem if told and report.state != "ok" else None,
-                remedy=told.remedy if told and report.state != "ok" else None,
-                checked_at=report.checked_at,
-                seen_at=report.seen_at,
-                stale=report.stale,
-                sweep_ms=report.sweep_ms,
-                users=users,
-            )
+        return HostView(
+            key=key,
+            label=host.config.label,
+            hostname=host.config.hostname,
+            local=host.config.local,
+            state=report.state,
+            problem=told.problem if told and report.state != "ok" else None,
+            remedy=told.remedy if told and report.state != "ok" else None,
+            checked_at=report.checked_at,
+            seen_at=report.seen_at,
+            stale=report.stale,
+            sweep_ms=report.sweep_ms,
+            users=users,
         )
-    return Inventory(sweeper.generation, tuple(hosts))
+
+    def _reach(self, key: str) -> dict[str, _Reach]:
+        """Users in reach; empty for an unknown host."""
+        if self._hosts is not self._sweeper.hosts:
+            self._hosts = self._sweeper.hosts
+            self.forget()
+        known = self._reaches.get(key)
+        host = self._hosts.get(key)
+        if host is None:
+            return {}
+        if known is None:
+            allows = partial(self._grants.allows, self._principal)
+            known = self._reaches[key] = {
+                name: _Reach(allows(Need.create, key, name), allows(Need.control, key, name))
+                for name in host.users
+                if allows(Need.list, key, name)
+            }
+        return known
+
+
+def inventory(sweeper: Sweeper, grants: Grants, principal: Principal) -> Inventory:
+    """Return what a principal may see; hosts without a user in reach are left out."""
+    return Sight(sweeper, grants, principal).inventory()
 
 
 def roles(sweeper: Sweeper, grants: Grants, principal: Principal) -> dict[str, str]:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muxboard.config import Config, ConfigError, load
-from muxboard.config.load import find, read_secret_file, valid_socket_path
+from muxboard.config.load import find, valid_socket_path
 from muxboard.config.schema import Grant, Host
+from muxboard.config.secrets import read_secret_file
 from muxboard.config.show import effective, example
 
 TOKEN = "sixteen characters"
@@ -166,7 +167,7 @@ def test_a_bind_beyond_loopback_needs_a_named_gate(write, bind):
         ('[server]\nallowed_origins = ["*"]', "server.allowed_origins[0]"),
         ('[server]\nframe_ancestors = ["https://a; script-src *"]', "server.frame_ancestors[0]"),
         ('[server]\nmetrics_bind = "9090"', "server.metrics_bind"),
-        ('[[hosts]]\nkey = "a"', "hosts[0].local"),
+        ('[[hosts]]\nkey = "a"', "hosts[0].hostname"),
         ('[[hosts]]\nkey = "a"\nlocal = true\n[[hosts]]\nkey = "a"\nlocal = true', "hosts[1].key"),
         ('[[hosts]]\nkey = "a"\nlocal = true\ntmux_socket = "x"', "hosts[0].tmux_socket"),
         ('[[hosts]]\nkey = "a"\nlocal = true\ntmux_socket_file = "x"', "hosts[0].tmux_socket_file"),

@@ -22,20 +22,22 @@ class Stream:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, board, authorization=f"Authorization: Bearer {TOKEN}", receive_bytes=1 << 20):
-        self = await cls.begin(board, authorization, receive_bytes)
+    async def open(
+        cls, board, authorization=f"Authorization: Bearer {TOKEN}", receive_bytes=1 << 20, query=""
+    ):
+        self = await cls.begin(board, authorization, receive_bytes, query)
         async with asyncio.timeout(DEADLINE_S):
             self.head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         return self
 
     @classmethod
-    async def begin(cls, board, lines, receive_bytes=1 << 20):
+    async def begin(cls, board, lines, receive_bytes=1 << 20, query=""):
         """Send the request and wait for nothing."""
         raw = socket.socket()
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         raw.connect(("127.0.0.1", board.port))  # the kernel takes it at once
         self = cls(*await asyncio.open_connection(sock=raw, limit=1 << 17))
-        head = f"GET {board.base}api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{board.port}\r\n{lines}"
+        head = f"GET {board.base}api/v1/events{query} HTTP/1.1\r\nHost: 127.0.0.1:{board.port}\r\n{lines}"
         self.writer.write(head.encode() + b"\r\n\r\n")
         return self
 
@@ -55,6 +57,17 @@ class Stream:
             block = await self.block()
             if block.startswith(f"event: {name}\n"):
                 return json.loads(block.partition("data: ")[2])
+
+    async def until(self, name: str, holds) -> list:
+        """The events up to the first of a name for which something holds, as (name, data)."""
+        seen = []
+        while True:
+            block = await self.block()
+            if block.startswith("event: "):
+                kind, _, data = block.removeprefix("event: ").partition("\ndata: ")
+                seen.append((kind, json.loads(data)))
+                if kind == name and holds(seen[-1][1]):
+                    return seen
 
     async def ended(self) -> None:
         """Read on to the end: the last chunk, or the connection's."""
@@ -98,6 +111,103 @@ async def test_every_change_comes_by_itself(boards):
     stream.cut()
 
 
+TWO = """
+[[hosts]]
+key = "still"
+local = true
+tmux_socket = "/tmp/there-is-no-such-socket"
+[[hosts]]
+key = "busy"
+local = true
+[[grants]]
+principals = ["operator"]
+role = "operator"
+[[grants]]
+principals = ["half"]
+role = "viewer"
+hosts = ["busy"]
+[inventory]
+watched_interval = "100ms"
+"""
+
+
+async def test_changes_name_only_the_hosts_that_changed(boards):
+    board = await boards(TWO)
+    stream = await Stream.open(board, query="?changes=1")
+    first = await stream.event("inventory")
+    assert [host["key"] for host in first["hosts"]] == ["still", "busy"]
+
+    board.tmux.new("new", "cat")
+
+    def new(hosts):
+        return [s["name"] for h in hosts["hosts"] for u in h["users"] for s in u["sessions"]] == [
+            "new",
+            "one",
+        ]
+
+    seen = await stream.until("hosts", new)
+    assert {kind for kind, _ in seen} <= {"hosts", "checked"}, "the whole comes once"
+    for kind, data in seen:
+        if kind == "hosts":
+            assert [host["key"] for host in data["hosts"]] == ["busy"]
+            assert data["generation"] > first["generation"]
+            assert data["hosts"][0].keys() == first["hosts"][0].keys()
+    await stream.until("checked", lambda data: "still" in data["hosts"])
+    stream.cut()
+
+
+async def test_a_change_that_is_out_of_reach_is_not_told(boards):
+    board = await boards(TWO)
+    stream = await Stream.open(board, "Authorization: Bearer person-half", query="?changes=1")
+    assert [host["key"] for host in (await stream.event("inventory"))["hosts"]] == ["busy"]
+    sweeper = board.service.sweeper
+    for key in ("still", "busy"):
+        sweeper._told.pop(key)
+        sweeper._tell(sweeper.hosts[key])
+    seen = await stream.until("hosts", lambda _: True)
+    assert {key for kind, data in seen if kind == "checked" for key in data["hosts"]} <= {"busy"}
+    assert [host["key"] for host in seen[-1][1]["hosts"]] == ["busy"]
+    stream.cut()
+
+
+async def test_a_sweep_of_many_hosts_is_a_handful_of_events(boards):
+    names = [f"h{number}" for number in range(60)]
+    hosts = "".join(f'[[hosts]]\nkey = "{name}"\nlocal = true\n' for name in names)
+    board = await boards(hosts, swept=False)
+    sweeper = board.service.sweeper
+    await soon(lambda: all(host.report.checked_at for host in sweeper.hosts.values()), "the first sweep")
+    stream = await Stream.open(board, query="?changes=1")
+    await stream.event("inventory")
+    for name in names:
+        sweeper._told.pop(name, None)
+        sweeper._tell(sweeper.hosts[name])
+        await asyncio.sleep(0.001)
+    told: set = set()
+
+    def all_told(data):
+        told.update(host["key"] for host in data["hosts"])
+        return told == set(names)
+
+    seen = await stream.until("hosts", all_told)
+    assert len(seen) <= 10
+    stream.cut()
+
+
+async def test_other_hosts_are_a_whole_inventory_again(boards):
+    board = await boards(TWO)
+    stream = await Stream.open(board, query="?changes=1")
+    await stream.event("inventory")
+    sweeper = board.service.sweeper
+    gone = sweeper.hosts["still"]
+    sweeper.hosts = {"busy": sweeper.hosts["busy"]}
+    (handler,) = board.service.services.streams
+    handler._swept(None, True)
+    seen = await stream.event("inventory")
+    assert [host["key"] for host in seen["hosts"]] == ["busy"]
+    stream.cut()
+    await gone.close()
+
+
 async def test_a_quiet_stream_is_kept_alive(boards, monkeypatch):
     assert events.KEEPALIVE_S <= 15
     monkeypatch.setattr(events, "KEEPALIVE_S", 0.05)
@@ -131,8 +241,9 @@ async def test_hosts_are_asked_oftener_only_while_somebody_looks(boards):
     assert calls() == seen
 
 
-async def test_a_slow_reader_gets_the_newest_and_not_all_between(boards):
+async def test_a_slow_reader_gets_the_newest_and_not_all_between(boards, monkeypatch):
     """What is not read is skipped: one snapshot is under way, none is queued."""
+    monkeypatch.setattr(events, "COALESCE_S", 0)
     board = await boards()
     sweeper = board.service.sweeper
     for number in range(100):

@@ -11,7 +11,10 @@ from tests.web.harness import stand_in
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
-PAGES = ["", "h/local/root/one", "h/local/root/%23(touch%20x)", "h/a/b/a%2Fb", "login", "open", "open?host=x"]
+PAGES = [
+    "", "h/local", "h/no-such-host", "h/local/root/one", "h/local/root/%23(touch%20x)", "h/a/b/a%2Fb",
+    "login", "open", "open?host=x",
+]  # fmt: skip
 
 
 def directives(policy: str) -> dict[str, str]:
