@@ -20,6 +20,7 @@ from muxboard.access.caps import Caps
 from muxboard.access.grants import Grants
 from muxboard.access.token import TokenGate
 from muxboard.config.values import Bind, Secret
+from muxboard.hosts.local import LocalWay
 from muxboard.hosts.managed import ManagedHost
 from muxboard.hosts.sweep import Sweeper
 from muxboard.records.audit import Audit
@@ -90,7 +91,7 @@ class Service:
         self.audit = Audit(config.audit)
         self.metrics = Metrics()
         self.sweeper = Sweeper(
-            {host.key: ManagedHost(host, config.inventory, environ) for host in config.hosts},
+            {host.key: ManagedHost(host, config.inventory, LocalWay(environ)) for host in config.hosts},
             config.inventory,
         )
         self.attacher = Attacher(

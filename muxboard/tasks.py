@@ -1,4 +1,4 @@
-"""The only file that starts tasks.
+"""The only file that starts tasks and threads.
 
 Every task has an owner, a name and an end: the owner's ``close`` cancels what still runs and
 waits for it. A task that dies of an exception is logged at once, not when it is collected.
@@ -7,11 +7,16 @@ waits for it. A task that dies of an exception is logged at once, not when it is
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+CLOSING_STEP_S = 0.005
 
 log = logging.getLogger("muxboard.tasks")
 
@@ -53,3 +58,25 @@ class Tasks:
             task.cancel()
         if running:
             await asyncio.wait(running)
+
+
+class Threads:
+    """A few threads for calls that wait, which a loop must not."""
+
+    def __init__(self, owner: str, most: int) -> None:
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix=owner)
+
+    async def run(self, call: Callable[..., T], *args: Any) -> T:
+        """Return what a call returns. Cancelling leaves the call running."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+
+    def start(self, call: Callable[..., Any], *args: Any) -> None:
+        """Begin a call, from any thread; after ``close`` it is discarded. It must not raise."""
+        with contextlib.suppress(RuntimeError):
+            self._pool.submit(call, *args)
+
+    async def close(self) -> None:
+        """Wait for the calls that run, without holding the loop up, and end the threads. Idempotent."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while any(thread.is_alive() for thread in self._pool._threads):  # noqa: SLF001  join would wait
+            await asyncio.sleep(CLOSING_STEP_S)

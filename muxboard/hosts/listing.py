@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from muxboard.hosts.local import LocalWay
 from muxboard.hosts.managed import ManagedHost
 from muxboard.hosts.sweep import Sweeper
 from muxboard.hosts.tmux import printable
@@ -21,7 +22,7 @@ _COLUMNS = "{:<16} {:<12} {:<32} {:>7} {:>8} {:>8}  {}"
 
 async def sweep_once(config: Config, environ: Mapping[str, str]) -> Sweeper:
     """Ask every host once; return the sweeper that has, closed."""
-    hosts = {host.key: ManagedHost(host, config.inventory, environ) for host in config.hosts}
+    hosts = {host.key: ManagedHost(host, config.inventory, LocalWay(environ)) for host in config.hosts}
     sweeper = Sweeper(hosts, config.inventory)
     await asyncio.gather(*(sweeper.refresh(host) for host in hosts.values()))
     await sweeper.close()

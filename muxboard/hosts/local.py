@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pwd
 import signal
+import stat
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from muxboard.hosts.way import OUTPUT_BYTES, Child, Completed, Looked, Missing, TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OUTPUT_BYTES = 16 << 20  # of one command: 1,000 sessions print 0.3 MB, a long scrollback 10 MB
 READ_BYTES = 1 << 16
+LOOK_BYTES = 4096  # a path and its newline
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
 
 # What a command, and so a tmux server that it starts, sees of our environment. Nothing else:
@@ -31,22 +35,6 @@ PASSED = (
 )
 
 
-class Completed(NamedTuple):
-    """How a command ended. ``exit`` is negative for a signal, as subprocess has it."""
-
-    exit: int
-    stdout: bytes
-    stderr: bytes
-
-
-class Missing(Exception):  # noqa: N818
-    """The program is not installed; ``args[0]`` is its name."""
-
-
-class TooMuch(Exception):  # noqa: N818
-    """The command printed more than ``OUTPUT_BYTES``."""
-
-
 def environment(source: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of every child: a few plain variables, messages in English, UTF-8."""
     passed = {name: source[name] for name in PASSED if name in source}
@@ -57,6 +45,86 @@ def environment(source: Mapping[str, str]) -> dict[str, str]:
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
     }
+
+
+class LocalWay:
+    """This machine: a ``Way`` without ssh."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.env = environment(environ)
+        self.login = _login()
+
+    async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        return await run(argv, self.env, timeout_s=timeout_s)
+
+    async def run_each(
+        self, commands: Sequence[Sequence[str]], *, timeout_s: float
+    ) -> list[Completed | Exception]:
+        done = await asyncio.gather(
+            *(self.run(argv, timeout_s=timeout_s) for argv in commands), return_exceptions=True
+        )
+        if failed := next((each for each in done if not isinstance(each, Completed | Exception)), None):
+            raise failed
+        return [each for each in done if isinstance(each, Completed | Exception)]
+
+    async def look(self, path: str) -> Looked | None:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        except OSError:
+            return _outside(path)
+        try:
+            found = os.fstat(fd)
+            text = os.read(fd, LOOK_BYTES) if stat.S_ISREG(found.st_mode) else b""
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+        return _looked(found, text)
+
+    async def uid(self, user: str) -> int | None:
+        try:
+            return pwd.getpwnam(user).pw_uid
+        except KeyError:
+            return None if user != self.login else os.geteuid()
+
+    async def home(self, user: str) -> str:
+        try:
+            return pwd.getpwnam(user).pw_dir
+        except KeyError:
+            return "/"
+
+    async def is_directory(self, path: str) -> bool:
+        return os.path.isdir(path)  # noqa: PTH112, ASYNC240  as short as any stat
+
+    async def on_pty(self, argv: Sequence[str]) -> Child:
+        return Child(list(argv), self.env, lambda: None)
+
+    def lost(self, exit_code: int | None) -> bool:  # noqa: ARG002
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+def _login() -> str:
+    """The Unix user that we are; the number where it has no name, as in some containers."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _outside(path: str) -> Looked | None:
+    """What cannot be opened, as a socket never can, may still be looked at."""
+    try:
+        return _looked(os.stat(path), b"")  # noqa: PTH116
+    except OSError:
+        return None
+
+
+def _looked(found: os.stat_result, text: bytes) -> Looked:
+    shared = bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    return Looked(stat.filemode(found.st_mode)[0], found.st_uid, shared, text)
 
 
 async def run(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float) -> Completed:

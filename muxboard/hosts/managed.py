@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import pwd
 import secrets
-import stat
 import time
 from typing import TYPE_CHECKING
 
-from muxboard.config.load import valid_socket_path
-from muxboard.hosts import local, tmux
+from muxboard.hosts import tmux
 from muxboard.hosts.flight import Flight
 from muxboard.hosts.model import HostReport, Session, UserReport
+from muxboard.hosts.socket import SocketUnreadable, find_socket
+from muxboard.hosts.way import Completed, Missing, TooMuch, Unreached
 from muxboard.problems import Code, Problem, invalid
 from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from muxboard.config import Host
     from muxboard.config.schema import Inventory
-
-SOCKET_FILE_BYTES = 4096  # a path and its newline
-
-
-class SocketUnreadable(Exception):  # noqa: N818
-    """``tmux_socket_file`` gives no socket; the text says why."""
+    from muxboard.hosts.way import Child, Way
 
 
 class ManagedHost:
-    """A host, its tmux users, and the commands that change them."""
+    """A host, its tmux users, and the commands that change them.
 
-    def __init__(self, config: Host, inventory: Inventory, environ: Mapping[str, str]) -> None:
+    Args:
+        config: Its entry in the configuration.
+        inventory: How long a command may take.
+        way: How commands reach it; closed with it.
+    """
+
+    def __init__(self, config: Host, inventory: Inventory, way: Way) -> None:
         self.config = config
-        self.login = _login()
-        self.users = tuple(config.tmux_users) or (self.login,)
+        self.way = way
+        self.users = tuple(config.tmux_users) or (way.login,)
         self.report = HostReport(key=config.key)
         self._timeout_s = float(inventory.command_timeout)
-        self._env = local.environment(environ)
         self._tasks = Tasks(f"host {config.key}")
         self._sweeps = Flight(self._sweep, self._tasks, "sweep")
         self._names = {
@@ -50,6 +47,12 @@ class ManagedHost:
     async def close(self) -> None:
         """Stop what runs. Idempotent."""
         await self._tasks.close()
+        await self.way.close()
+
+    @property
+    def login(self) -> str:
+        """The user that it is asked as."""
+        return self.way.login
 
     @property
     def sweeping(self) -> bool:
@@ -66,9 +69,32 @@ class ManagedHost:
 
     async def _sweep(self) -> HostReport:
         started = time.monotonic()
-        users = tuple(await asyncio.gather(*(self._list(user) for user in self.users)))
-        self.report = self._merge(users, int((time.monotonic() - started) * 1000))
+        try:
+            users = await self._list()
+        except Unreached as error:
+            if not error.repeated or not self.report.checked_at:
+                self.report = self._unreached(error)
+        else:
+            self.report = self._merge(users, int((time.monotonic() - started) * 1000))
         return self.report
+
+    def _unreached(self, error: Unreached) -> HostReport:
+        """What was last seen stays, marked as such."""
+        return HostReport(
+            key=self.config.key,
+            state=error.state,
+            problem=error.problem,
+            remedy=error.remedy,
+            checked_at=time.time(),
+            seen_at=self.report.seen_at,
+            stale=any(user.sessions for user in self.report.users),
+            users=tuple(
+                UserReport(
+                    user.name, user.state, user.problem, user.remedy, bool(user.sessions), user.sessions
+                )
+                for user in self.report.users
+            ),
+        )
 
     def _merge(self, users: tuple[UserReport, ...], sweep_ms: int) -> HostReport:
         """Where there was no answer, keep the sessions of the last one and say so."""
@@ -82,7 +108,7 @@ class ManagedHost:
         failed = [user for user in users if user.state == "error"]
         whole = len(failed) == len(users)
         now = time.time()
-        timed_out = whole and all(user.problem and "did not answer" in user.problem for user in failed)
+        timed_out = whole and all(user.timed_out for user in failed)
         return HostReport(
             key=self.config.key,
             state="timeout" if timed_out else "error" if whole else "ok",
@@ -95,72 +121,81 @@ class ManagedHost:
             users=kept,
         )
 
-    async def _list(self, user: str) -> UserReport:
-        mark = secrets.token_hex(8)
+    async def _list(self) -> tuple[UserReport, ...]:
+        """Ask for all users at once; one whose socket cannot be had is not asked for."""
+        reports: dict[str, UserReport] = {}
+        asked: list[tuple[tmux.Target, str, list[str]]] = []
+        for user in self.users:
+            try:
+                target = await self._target(user)
+            except SocketUnreadable as error:
+                reports[user] = UserReport(user, "socket_unreadable", str(error))
+            except TimeoutError as error:
+                reports[user] = self._failure(user, error)
+            else:
+                mark = secrets.token_hex(8)
+                asked.append((target, mark, tmux.listing(target, mark)))
+        done = await self.way.run_each([argv for _, _, argv in asked], timeout_s=self._timeout_s)
+        for (target, mark, _), result in zip(asked, done, strict=True):
+            reports[target.user] = self._read_listing(target, mark, result)
+        return tuple(reports[user] for user in self.users)
+
+    def _read_listing(self, target: tmux.Target, mark: str, done: Completed | Exception) -> UserReport:
+        if isinstance(done, Exception):
+            return self._failure(target.user, done)
+        if done.exit != 0:
+            return tmux.classify(target, self.login, done.stderr.decode(errors="replace"))
         try:
-            target = self._target(user)
-            done = await self._run(tmux.listing(target, mark))
-            if done.exit != 0:
-                return tmux.classify(target, self.login, done.stderr.decode(errors="replace"))
             sessions = tmux.order(tmux.parse_listing(done.stdout, mark), self.config.session_order)
-            return UserReport(name=user, state="ok", sessions=sessions)
-        except SocketUnreadable as error:
-            return UserReport(user, "socket_unreadable", str(error))
-        except local.Missing as error:
-            return self._missing(user, str(error))
-        except TimeoutError:
-            return UserReport(user, "error", f"tmux did not answer within {self._timeout_s:g} s.")
-        except local.TooMuch:
-            return UserReport(user, "error", "tmux printed more than 16 MiB.")
-        except OSError as error:
-            return UserReport(user, "error", f"tmux could not be started: {error.strerror}.")
         except ValueError as error:
-            return UserReport(user, "error", str(error))
+            return UserReport(target.user, "error", tmux.printable(str(error)))
+        return UserReport(name=target.user, state="ok", sessions=sessions)
+
+    def _failure(self, user: str, error: Exception) -> UserReport:
+        match error:
+            case Missing():
+                return self._missing(user, str(error))
+            case TimeoutError():
+                said = f"tmux did not answer within {self._timeout_s:g} s."
+                return UserReport(user, "error", said, timed_out=True)
+            case TooMuch():
+                return UserReport(user, "error", "tmux printed more than 16 MiB.")
+            case OSError():
+                return UserReport(user, "error", f"tmux could not be started: {error.strerror}.")
+        raise error
 
     def _missing(self, user: str, program: str) -> UserReport:
         if program == "sudo":
             return UserReport(user, "sudo_refused", "sudo is not installed.", "apt-get install sudo")
         return UserReport(user, "tmux_missing", "tmux is not installed.", "apt-get install tmux")
 
-    def _target(self, user: str) -> tmux.Target:
-        socket = self.config.tmux_socket
-        owners = {0, _uid(user)}
-        if self.config.tmux_socket_file:
-            socket = read_socket_file(self.config.tmux_socket_file, owners | {os.geteuid()})
-        if socket:
-            check_socket(socket, owners)
+    async def _target(self, user: str) -> tmux.Target:
+        socket = await find_socket(self.way, self.config, user)
         return tmux.Target(user, user != self.login, socket)
 
-    async def _run(self, argv: list[str]) -> local.Completed:
-        return await local.run(argv, self._env, timeout_s=self._timeout_s)
-
-    async def _ask(self, user: str, argv: list[str], target: tmux.Target) -> bytes:
-        """Run a command for a caller; whatever goes wrong is a problem."""
+    async def _ask(self, user: str, words: Callable[[tmux.Target], list[str]]) -> bytes:
+        """Run a tmux command for a caller; whatever goes wrong is a problem."""
         try:
-            done = await self._run(argv)
-        except local.Missing as error:
-            raise tmux.refusal(self._missing(user, str(error))) or Problem(Code.host_error) from error
+            target = await self._target(user)
+            done = await self.way.run(words(target), timeout_s=self._timeout_s)
+        except Unreached as error:
+            raise error.as_problem() from error
+        except SocketUnreadable as error:
+            raise Problem(Code.host_error, str(error)) from error
         except TimeoutError as error:
             raise Problem(
                 Code.timeout, "tmux did not answer in time; it may still do what was asked."
             ) from error
-        except local.TooMuch as error:
+        except TooMuch as error:
             raise Problem(Code.too_large, "tmux printed more than 16 MiB.") from error
-        except OSError as error:
-            raise Problem(Code.host_error, f"tmux could not be started: {error.strerror}.") from error
+        except (Missing, OSError) as error:
+            raise tmux.refusal(self._failure(user, error)) or Problem(Code.host_error) from error
         if done.exit != 0:
             raise tmux.failed(target, self.login, done.stderr.decode(errors="replace"))
         return done.stdout
 
-    def _open(self, user: str) -> tmux.Target:
-        try:
-            return self._target(user)
-        except SocketUnreadable as error:
-            raise Problem(Code.host_error, str(error)) from error
-
     async def _list_names(self, user: str) -> dict[str, str]:
-        target = self._open(user)
-        return tmux.parse_names(await self._ask(user, tmux.names(target), target))
+        return tmux.parse_names(await self._ask(user, tmux.names))
 
     async def find(self, user: str, name: str) -> str:
         """Return the id of a session, asked of tmux now.
@@ -174,11 +209,17 @@ class ManagedHost:
         return session
 
     async def exists(self, user: str, session: str) -> bool:
-        """Whether a session of that id is there now; False also when tmux cannot be asked."""
+        """Whether a session of that id is there now.
+
+        Raises:
+            Problem: The user's tmux cannot be asked.
+        """
         try:
             return session in (await self._names[user].after_now()).values()
-        except Problem:
-            return False
+        except Problem as problem:
+            if problem.code is Code.session_not_found:
+                return False  # there is no tmux server any more
+            raise
 
     async def create(self, user: str, name: str, command: str, directory: str) -> Session:
         """Make a detached session and return it.
@@ -186,23 +227,25 @@ class ManagedHost:
         Raises:
             Problem: ``session_exists``, ``invalid``, or why it cannot be done.
         """
-        target = self._open(user)
-        where = self._directory(user, directory)
-        argv = tmux.create(target, tmux.check_name(name), tmux.check_command(command), where)
-        printed = (await self._ask(user, argv, target)).decode(errors="replace").strip("\n")
-        session, _, actual = printed.partition("\t")
+        tmux.check_name(name)
+        tmux.check_command(command)
+        where = await self._directory(user, tmux.check_directory(directory))
+        printed = await self._ask(user, lambda target: tmux.create(target, name, command, where))
+        session, _, actual = printed.decode(errors="replace").strip("\n").partition("\t")
         return Session(session, actual, 1, time.time(), time.time(), 0)
 
-    def _directory(self, user: str, directory: str) -> str:
+    async def _directory(self, user: str, directory: str) -> str:
         """A new session starts at home, not where the service happens to run."""
-        tmux.check_directory(directory)
         try:
-            home = pwd.getpwnam(user).pw_dir
-        except KeyError:
-            home = "/"
-        where = home + directory[1:] if directory[:1] in {"~", ""} else directory
-        if directory and user == self.login and not os.path.isdir(where):  # noqa: PTH112
-            raise invalid("directory", "is not a directory on the host")
+            where = directory
+            if directory[:1] in {"~", ""}:
+                where = await self.way.home(user) + directory[1:]
+            if directory and user == self.login and not await self.way.is_directory(where):
+                raise invalid("directory", "is not a directory on the host")
+        except Unreached as error:
+            raise error.as_problem() from error
+        except TimeoutError as error:
+            raise Problem(Code.timeout) from error
         return where
 
     async def rename(self, user: str, session: str, name: str) -> None:
@@ -211,75 +254,30 @@ class ManagedHost:
         Raises:
             Problem: ``session_exists``, ``invalid``, or why it cannot be done.
         """
-        target = self._open(user)
-        await self._ask(user, tmux.rename(target, session, tmux.check_name(name)), target)
+        tmux.check_name(name)
+        await self._ask(user, lambda target: tmux.rename(target, session, name))
 
     async def kill(self, user: str, session: str) -> None:
         """End a session and everything in it."""
-        target = self._open(user)
-        await self._ask(user, tmux.kill(target, session), target)
+        await self._ask(user, lambda target: tmux.kill(target, session))
 
     async def capture(self, user: str, session: str, *, history: bool) -> bytes:
         """Return the visible screen with SGR codes, or the whole history as plain text."""
-        target = self._open(user)
-        argv = (tmux.scrollback if history else tmux.screen)(target, session)
-        return await self._ask(user, argv, target)
+        words = tmux.scrollback if history else tmux.screen
+        return await self._ask(user, lambda target: words(target, session))
 
-    def attach_command(self, user: str, session: str, *, view: bool) -> tuple[list[str], dict[str, str]]:
-        """Return argv and environment of the child that attaches a terminal."""
-        return tmux.attach(self._open(user), session, view=view), self._env
+    async def on_pty(self, user: str, session: str, *, view: bool) -> Child:
+        """Return what attaches a terminal.
 
-
-def _login() -> str:
-    """The Unix user that we are; the number where it has no name, as in some containers."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
-def _uid(user: str) -> int:
-    try:
-        return pwd.getpwnam(user).pw_uid
-    except KeyError:
-        return os.geteuid()
-
-
-def check_socket(path: str, owners: set[int]) -> None:
-    """Refuse a socket of a stranger: a tmux server can make whoever attaches run its commands.
-
-    Raises:
-        SocketUnreadable: It belongs to none of the owners (uids). One that cannot be looked at is left
-            to tmux.
-    """
-    try:
-        owner = os.stat(path).st_uid  # noqa: PTH116
-    except OSError:
-        return
-    if owner not in owners:
-        raise SocketUnreadable(f"The socket {path} belongs to another user (uid {owner}).")
-
-
-def read_socket_file(path: str, owners: set[int]) -> str:
-    """Return the socket's path from the first line of a file that only its owners (uids) can write.
-
-    Raises:
-        SocketUnreadable: With what is wrong.
-    """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        Raises:
+            Problem: Why that cannot be.
+        """
         try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                raise SocketUnreadable(f"The socket file {path} is not a plain file.")
-            if found.st_uid not in owners or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise SocketUnreadable(f"The socket file {path} can be written by others.")
-            text = os.read(fd, SOCKET_FILE_BYTES)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise SocketUnreadable(f"The socket file {path} cannot be read: {error.strerror}.") from error
-    socket = text.decode(errors="replace").split("\n", 1)[0]
-    if not valid_socket_path(socket):
-        raise SocketUnreadable(f"The socket file {path} does not begin with an absolute path of plain names.")
-    return socket
+            target = await self._target(user)
+            return await self.way.on_pty(tmux.attach(target, session, view=view))
+        except Unreached as error:
+            raise error.as_problem() from error
+        except SocketUnreadable as error:
+            raise Problem(Code.host_error, str(error)) from error
+        except TimeoutError as error:
+            raise Problem(Code.timeout) from error

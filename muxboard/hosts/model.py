@@ -48,7 +48,8 @@ class UserReport(Struct, frozen=True):
     """One tmux user on one host.
 
     ``problem`` is a sentence for people, ``remedy`` the line or command that mends it. A ``stale``
-    report repeats the sessions of an earlier sweep because this one brought no answer.
+    report repeats the sessions of an earlier sweep because this one brought no answer; ``timed_out``
+    says that none came in time.
     """
 
     name: str
@@ -57,6 +58,7 @@ class UserReport(Struct, frozen=True):
     remedy: str | None = None
     stale: bool = False
     sessions: tuple[Session, ...] = ()
+    timed_out: bool = False
 
 
 class HostReport(Struct, frozen=True):

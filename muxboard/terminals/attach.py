@@ -13,6 +13,7 @@ from muxboard.problems import Code, Problem
 from muxboard.records.audit import Line
 from muxboard.tasks import Tasks
 from muxboard.terminals.pty import PtyManager
+from muxboard.terminals.reattach import Attachment, reattach
 from muxboard.terminals.table import Table
 from muxboard.terminals.terminal import Target, Terminal, exit_message
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from muxboard.access.principal import Principal
     from muxboard.config import Limits
     from muxboard.hosts.managed import ManagedHost
+    from muxboard.hosts.way import Child
     from muxboard.records.audit import Audit
     from muxboard.records.metrics import Metrics
     from muxboard.terminals.messages import ExitReason, TerminalMode
@@ -41,27 +43,33 @@ class Launcher(Protocol):
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         """Return the session's id. Raises ``Problem`` when there is none."""
 
-    def command(
-        self, host: ManagedHost, target: Target, mode: TerminalMode
-    ) -> tuple[list[str], dict[str, str]]:
-        """Return argv and environment."""
+    async def child(self, host: ManagedHost, target: Target, mode: TerminalMode) -> Child:
+        """Return what to start. Raises ``Problem`` when that cannot be known."""
+
+    def lost(self, host: ManagedHost, exit_code: int | None) -> bool:
+        """Whether a child that has ended by itself has lost its host."""
 
     async def ended(self, host: ManagedHost, target: Target) -> ExitReason:
-        """Return why the child has ended by itself."""
+        """Return why the child has ended by itself: ``exited`` when its session is gone.
+
+        Raises:
+            Problem: The host cannot be asked.
+        """
 
 
 class TmuxLauncher:
-    """``tmux attach``."""
+    """``tmux attach``, on this machine or through ssh."""
 
     raw = True
 
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         return await host.find(user, name)
 
-    def command(
-        self, host: ManagedHost, target: Target, mode: TerminalMode
-    ) -> tuple[list[str], dict[str, str]]:
-        return host.attach_command(target.user, target.session, view=mode == "view")
+    async def child(self, host: ManagedHost, target: Target, mode: TerminalMode) -> Child:
+        return await host.on_pty(target.user, target.session, view=mode == "view")
+
+    def lost(self, host: ManagedHost, exit_code: int | None) -> bool:
+        return host.way.lost(exit_code)
 
     async def ended(self, host: ManagedHost, target: Target) -> ExitReason:
         """A tmux client that ends while its session goes on was detached."""
@@ -127,10 +135,11 @@ class Attacher:
             undo.push_async_callback(self._caps.release, lease)
             session = await self._launcher.find(host, user, request.session)
             target = Target(host.config.key, user, session, request.session)
+            attachment = Attachment(await self._launcher.child(host, target, request.mode))
+            undo.callback(attachment.close)
             if self.draining:
                 raise Problem(Code.draining)
             # From here to the table there is no waiting: a drain sees the terminal or stops it above.
-            argv, env = self._launcher.command(host, target, request.mode)
             self._audit.write(self._line(request, target, terminal_id))
             try:
                 terminal = Terminal(
@@ -140,9 +149,9 @@ class Attacher:
                     mode=request.mode,
                     size=(request.cols, request.rows),
                     limits=self._limits,
-                    spawn=lambda cols, rows: self._ptys.spawn(argv, env, cols, rows, raw=self._launcher.raw),
+                    spawn=lambda cols, rows: self._spawn(attachment.child, cols, rows),
                     retire=self._retire,
-                    on_exit=lambda terminal: self._child_ended(terminal, host),
+                    on_exit=lambda terminal: self._child_ended(terminal, host, attachment),
                     on_end=self.end,
                 )
             except OSError as error:
@@ -157,22 +166,54 @@ class Attacher:
             self._undo[terminal_id] = undo.pop_all()
         return terminal
 
+    def _spawn(self, child: Child, cols: int, rows: int) -> Pty:
+        return self._ptys.spawn(child.argv, child.env, cols, rows, raw=self._launcher.raw)
+
     def _retire(self, pty: Pty) -> None:
         self._tasks.start(pty.close(), "end of a replaced child")
 
-    def end(self, terminal: Terminal, reason: ExitReason) -> None:
-        """End a terminal for a reason; does not wait. Idempotent."""
-        if terminal.end(exit_message(reason, terminal.pty.exit_code)):
+    def end(self, terminal: Terminal, reason: ExitReason, why: str = "") -> None:
+        """End a terminal for a reason; does not wait. Idempotent.
+
+        Args:
+            terminal: Which one.
+            reason: One of the protocol's.
+            why: A sentence for this case, in place of the reason's own.
+        """
+        if terminal.end(exit_message(reason, terminal.pty.exit_code, why)):
             terminal.reason = reason
             self.table.remove(terminal)  # at once: a connection between now and then would hang on it
             self._tasks.start(self._undo.pop(terminal.id).aclose(), f"end of {terminal.id[:6]}")
 
-    def _child_ended(self, terminal: Terminal, host: ManagedHost) -> None:
-        async def explain() -> None:
-            reason = "killed" if terminal.killed else await self._launcher.ended(host, terminal.target)
-            self.end(terminal, reason)
+    def _child_ended(self, terminal: Terminal, host: ManagedHost, attachment: Attachment) -> None:
+        self._tasks.start(self._explain(terminal, host, attachment), f"exit of {terminal.id[:6]}")
 
-        self._tasks.start(explain(), f"exit of {terminal.id[:6]}")
+    async def _explain(self, terminal: Terminal, host: ManagedHost, attachment: Attachment) -> None:
+        """End a terminal whose child has ended, or attach it anew where only its host was lost."""
+        launcher, target = self._launcher, terminal.target
+        if terminal.killed:
+            self.end(terminal, "killed")
+        elif launcher.lost(host, terminal.pty.exit_code):
+            over = await reattach(
+                terminal,
+                attachment,
+                still_there=lambda: launcher.ended(host, target),
+                child=lambda: launcher.child(host, target, terminal.mode),
+                patience_s=float(self._limits.resume),
+            )
+            if over is not None:
+                self.end(terminal, over.reason, over.why)
+        else:
+            try:
+                self.end(terminal, await launcher.ended(host, target))
+            except Problem as problem:
+                self.end(terminal, "exited", f"The terminal has ended; then: {problem.detail}")
+
+    def host_gone(self, host: str) -> None:
+        """End every terminal on a host that is no longer configured."""
+        for terminal in self.table:
+            if terminal.target.host == host:
+                self.end(terminal, "revoked", f"The host {host} was taken out of the configuration.")
 
     def mark_killed(self, host: str, user: str, session: str, *, killed: bool) -> None:
         """Say that a session is being killed, so that its terminals can say so too."""

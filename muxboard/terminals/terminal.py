@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.flow import WINDOW_BYTES, Flow
@@ -13,6 +13,7 @@ from muxboard.terminals.messages import (
     ExitMessage,
     ExitReason,
     HelloMessage,
+    NoticeMessage,
     ResetMessage,
     ServerMessage,
     TerminalMode,
@@ -46,9 +47,9 @@ _SENTENCES: dict[ExitReason, str] = {
 }
 
 
-def exit_message(reason: ExitReason, code: int | None = None) -> ExitMessage:
-    """Return the last message for a reason; ``code`` is the child's exit status."""
-    return ExitMessage(reason=reason, code=code, message=_SENTENCES[reason])
+def exit_message(reason: ExitReason, code: int | None = None, why: str = "") -> ExitMessage:
+    """Return the last message for a reason; ``code`` is the child's exit status, ``why`` says more."""
+    return ExitMessage(reason=reason, code=code, message=why or _SENTENCES[reason])
 
 
 class Sink(Protocol):
@@ -370,6 +371,34 @@ class Terminal:
                 self._arm("resume", float(self._limits.resume), "detached")
 
     # --- end
+
+    def restart(self) -> None:
+        """Draw everything anew on a fresh child, in place of one that was lost.
+
+        Raises:
+            OSError: No child could be started; the old one's end stands.
+        """
+        if self._state is State.ended:
+            return
+        old = self.pty
+        self.pty = self._start()
+        self._retire(old)
+        self._disarm("exit")
+        self._exit_told = False
+        self._ring.clear()
+        self._flow.acked = max(self._flow.acked, self._ring.end)
+        if self._sink is not None:
+            self._sink.message(ResetMessage(offset=self._ring.end))
+
+    def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
+        """Say something to the connection, if there is one."""
+        if self._sink is not None:
+            self._sink.message(NoticeMessage(level=level, code=code, message=message))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self._state is State.ended
 
     def end(self, message: ExitMessage) -> bool:
         """Tell the connection and stop; return False when it has ended before."""

@@ -113,10 +113,12 @@ def test_the_example_with_its_comments_removed_loads(write):
     assert plain(load(write(tables), {}).config) == DEFAULTS
 
     bare = re.sub(r"(?m)^# (\w+ = |\[\[\w+\]\]$)", r"\1", text)
-    bare = bare.replace("principals = []", 'principals = ["ops"]').replace("local = false", "local = true")
+    bare = bare.replace("principals = []", 'principals = ["ops"]')
     config = plain(load(write(bare), {}).config)
     assert config["grants"] == [{**plain(Grant("operator", ["ops"])), "create_users": []}]
-    assert config["hosts"] == [plain(Host(key="web1", local=True))]
+    assert config["hosts"] == [
+        plain(Host(key="web1", hostname="web1.internal", host_keys="strict", max_sessions=10))
+    ]
     assert config == {
         **DEFAULTS,
         "auth": {**DEFAULTS["auth"], "gate": "token"},

@@ -9,6 +9,7 @@ import pytest
 from muxboard.config import Host
 from muxboard.config.schema import Inventory
 from muxboard.config.values import Duration
+from muxboard.hosts.local import LocalWay
 from muxboard.hosts.managed import ManagedHost
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def manage(tmux: Tmux, io_loop: IOLoop) -> Iterator[Callable[..., ManagedHost]]:
     def manage(environ: Mapping[str, str] | None = None, timeout_s: float = 10, **fields: Any) -> ManagedHost:
         config = Host(key="local", local=True, **fields)
         inventory = Inventory(command_timeout=Duration(timeout_s))
-        host = ManagedHost(config, inventory, {**tmux.env, "HOME": str(tmux.folder), **(environ or {})})
+        host = ManagedHost(
+            config, inventory, LocalWay({**tmux.env, "HOME": str(tmux.folder), **(environ or {})})
+        )
         made.append(host)
         return host
 

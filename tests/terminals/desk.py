@@ -12,6 +12,7 @@ from muxboard.config import Limits
 from muxboard.config.schema import Audit as AuditConfig
 from muxboard.config.values import Duration, Size
 from muxboard.hosts import local
+from muxboard.hosts.way import Child
 from muxboard.problems import Code, Problem
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
@@ -44,8 +45,11 @@ class Programs:
             raise Problem(Code.session_not_found)
         return name
 
-    def command(self, host: ManagedHost, target: Any, mode: str) -> tuple[list[str], dict[str, str]]:
-        return ["sh", "-c", target.name], self.env
+    async def child(self, host: ManagedHost, target: Any, mode: str) -> Child:
+        return Child(["sh", "-c", target.name], self.env, lambda: None)
+
+    def lost(self, host: ManagedHost, exit_code: int | None) -> bool:
+        return False
 
     async def ended(self, host: ManagedHost, target: Any) -> str:
         return "exited"

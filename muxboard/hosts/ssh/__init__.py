@@ -1,0 +1,15 @@
+"""Hosts over ssh. paramiko, its threads and OpenSSH's programs are known here and nowhere else.
+
+- ``known``       known host keys, purely
+- ``login``       what logs in where; authenticates a transport
+- ``breaker``     how long to leave a host alone after a failure
+- ``connection``  one warm transport: made when asked for, kept, made again
+- ``script``      commands as text for a shell, purely; and what it printed
+- ``shell``       a shell that stays open on a host and runs such scripts
+- ``command``     argv for OpenSSH's ssh, purely
+- ``askpass``     hands a secret to ssh when ssh itself asks
+- ``master``      ControlMasters that the service owns
+- ``client``      attaches without ssh, where there is none
+- ``fleet``       what all hosts share
+- ``remote``      one host's ``Way``
+"""

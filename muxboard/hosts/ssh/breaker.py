@@ -1,0 +1,62 @@
+"""How long to leave a host alone after a failure.
+
+sshd punishes the address of whoever fails to log in again and again, and on a bastion that address is
+everybody's. So each failure is remembered, and nothing is tried again before its time.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muxboard.hosts.way import Unreached
+
+FIRST_S = 2.0
+# A refused login costs 5 s of penalty at sshd, and the penalty begins at 15 s: this stays below it.
+FIRST_LOGIN_S = 30.0
+LONGEST_S = 300.0
+LONGEST_LOGIN_S = 1800.0
+JITTER = 0.25  # so that hosts that failed together do not come back together
+_LOGIN_STATES = {"auth_failed", "host_key_unknown", "host_key_changed"}
+
+
+class Breaker:
+    """Remembers the last failure of one host and login, and until when it stands.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._last: Unreached | None = None
+        self._until = 0.0
+
+    def check(self) -> None:
+        """Raise the last failure while it stands."""
+        if self._last is not None and self._clock() < self._until:
+            self._last.repeated = True
+            raise self._last
+
+    def failed(self, failure: Unreached) -> None:
+        """Take in a failure: each in a row doubles the wait."""
+        login = failure.state in _LOGIN_STATES
+        first, longest = (FIRST_LOGIN_S, LONGEST_LOGIN_S) if login else (FIRST_S, LONGEST_S)
+        wait = min(longest, first * 2 ** min(self._failures, 16))
+        self._failures += 1
+        self._last = failure
+        self._until = self._clock() + wait * random.uniform(1, 1 + JITTER)  # noqa: S311  not a secret
+
+    def worked(self) -> None:
+        """Forget every failure."""
+        self._failures = 0
+        self._last = None
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until it is worth trying; 0 = now."""
+        return max(0.0, self._until - self._clock()) if self._last is not None else 0.0

@@ -1,0 +1,103 @@
+"""Commands as text for ``sh -s``, and what it printed, purely.
+
+The text goes in by standard input, so the login shell, whichever it is, never sees it. Random marks
+frame each command's output: what the host prints of its own accord cannot be taken for it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from muxboard.hosts.way import COMMAND_NOT_FOUND, Completed, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHELL = "exec sh -s"
+# Messages in English, letters as they are. ``t`` ends on the host, where it can, what runs too long.
+OPENING = b"""unset LC_ALL LANGUAGE; LC_MESSAGES=C; export LC_MESSAGES; cd /
+t() { shift; "$@"; }; command -v timeout >/dev/null 2>&1 && t() { timeout "$@"; }
+"""
+TIMED_OUT = 124  # timeout's exit status
+
+
+def script(commands: Sequence[Sequence[str]], mark: str, timeout_s: float) -> bytes:
+    """Return the text that runs commands one after the other.
+
+    Args:
+        commands: Each an argv.
+        mark: Random hex, fresh for this script.
+        timeout_s: How long each may take, in seconds.
+    """
+    lines = []
+    for argv in commands:
+        run = " ".join(shlex.quote(word) for word in argv)
+        lines.append(
+            f"printf %s {mark}b; printf %s {mark}b >&2; t {max(1, round(timeout_s))} {run} </dev/null; "
+            f"r=$?; printf %s {mark}e$r.; printf %s {mark}e. >&2\n"
+        )
+    return "".join(lines).encode()
+
+
+class _Stream:
+    """One of the two outputs: what stood between each command's marks."""
+
+    def __init__(self, mark: str) -> None:
+        self._rest = bytearray()
+        self._begin = f"{mark}b".encode()
+        self._end = re.compile(f"{mark}e([0-9]{{0,3}})\\.".encode())
+        self._tail = len(mark) + 5  # an end mark may come in pieces
+        self._seen = 0
+        self.ended: list[tuple[int, bytes]] = []
+
+    def feed(self, data: bytes) -> None:
+        self._rest += data
+        while match := self._end.search(self._rest, max(0, self._seen - self._tail)):
+            begin = self._rest.rfind(self._begin, 0, match.start())
+            inside = self._rest[begin + len(self._begin) : match.start()] if begin >= 0 else b""
+            self.ended.append((int(match[1] or 0), bytes(inside)))
+            del self._rest[: match.end()]
+            self._seen = 0
+        self._seen = len(self._rest)
+
+
+class Reader:
+    """Takes in what a script prints.
+
+    Args:
+        commands: As given to ``script``.
+        mark: The same.
+    """
+
+    def __init__(self, commands: Sequence[Sequence[str]], mark: str) -> None:
+        self._commands = commands
+        self._out, self._err = _Stream(mark), _Stream(mark)
+        self.size = 0
+
+    def feed(self, out: bytes, err: bytes) -> bool:
+        """Take in output of either stream; return whether all commands have ended."""
+        self.size += len(out) + len(err)
+        self._out.feed(out)
+        self._err.feed(err)
+        return self.ended == len(self._commands)
+
+    @property
+    def ended(self) -> int:
+        """How many commands have ended."""
+        return min(len(self._out.ended), len(self._err.ended))
+
+    def results(self) -> list[Completed | Exception]:
+        """Return how each command ended; ``TimeoutError`` where it has not."""
+        ended = zip(self._commands, self._out.ended, self._err.ended, strict=False)
+        found = [_result(argv, code, out, err) for argv, (code, out), (_, err) in ended]
+        return found + [TimeoutError()] * (len(self._commands) - len(found))
+
+
+def _result(argv: Sequence[str], code: int, out: bytes, err: bytes) -> Completed | Exception:
+    if code == COMMAND_NOT_FOUND and argv[0].encode() in err:
+        return Missing(argv[0])
+    if code == TIMED_OUT and not err:
+        return TimeoutError()
+    return Completed(code, out, err)
