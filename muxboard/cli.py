@@ -80,7 +80,7 @@ def ls(path: str | None, as_json: bool) -> None:
     from muxboard.hosts import listing  # noqa: PLC0415
     from muxboard.web import views  # noqa: PLC0415
 
-    sweeper = asyncio.run(listing.sweep_once(_load(path).config, os.environ))
+    sweeper = asyncio.run(listing.sweep_once(_load(path), os.environ))
     reports = [host.report for host in sweeper.hosts.values()]
     if as_json:  # whoever runs this needs no grant: they are the user that the hosts are asked as
         inventory = views.inventory(sweeper, Grants([]), Principal(name="", gate="local"))

@@ -19,13 +19,14 @@ from tornado.netutil import bind_sockets, bind_unix_socket
 from muxboard.access.caps import Caps
 from muxboard.access.grants import Grants
 from muxboard.access.token import TokenGate
+from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
-from muxboard.hosts.local import LocalWay
-from muxboard.hosts.managed import ManagedHost
+from muxboard.hosts.configured import Configured
 from muxboard.hosts.sweep import Sweeper
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
 from muxboard.registry.memory import MemoryRegistry
+from muxboard.tasks import Tasks
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
 from muxboard.web.app import application, health_application
 from muxboard.web.assets import Assets
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("muxboard.server")
 
+RELOADED = {"hosts", "ssh"}  # what SIGHUP applies
 HARD_BODY_BYTES = 1 << 20  # nothing larger is even read; handlers refuse at a sixteenth of it
 HEADER_BYTES = 32 * 1024
 
@@ -82,6 +84,8 @@ class Service:
     def __init__(self, loaded: Loaded, environ: Mapping[str, str], launcher: Launcher | None = None) -> None:
         config = loaded.config
         self.config = config
+        self._loaded = loaded
+        self._environ = environ
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
         self.registry = MemoryRegistry()
@@ -90,10 +94,8 @@ class Service:
         caps = Caps(config.limits, self.registry)
         self.audit = Audit(config.audit)
         self.metrics = Metrics()
-        self.sweeper = Sweeper(
-            {host.key: ManagedHost(host, config.inventory, LocalWay(environ)) for host in config.hosts},
-            config.inventory,
-        )
+        self.configured = Configured(loaded, environ)
+        self.sweeper = Sweeper(self.configured.hosts, config.inventory)
         self.attacher = Attacher(
             limits=config.limits,
             grants=grants,
@@ -116,6 +118,8 @@ class Service:
             assets=Assets(),
             streams=set(),
         )
+        self._tasks = Tasks("service")
+        self._reloading = asyncio.Lock()
         self._servers: list[HTTPServer] = []
         self._bound: os.stat_result | None = None
         self.bind = config.server.bind
@@ -135,7 +139,39 @@ class Service:
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
 
-    def _count(self, report: HostReport, _changed: bool) -> None:
+    def reload(self) -> None:
+        """Take in the configuration's hosts anew; does not wait. A broken file changes nothing."""
+        self._tasks.start(self._reload(), "reload")
+
+    async def _reload(self) -> None:
+        if not self._loaded.source:
+            log.warning("reload: there is no configuration file")
+            return
+        try:
+            loaded = load(self._loaded.source, self._environ)
+        except ConfigError as error:
+            log.error("reload: the configuration is broken and nothing has changed")  # noqa: TRY400  no traceback
+            for line in error.lines:
+                log.error("reload: %s", line)  # noqa: TRY400
+            return
+        async with self._reloading:
+            for section in loaded.config.__struct_fields__:
+                same = getattr(loaded.config, section) == getattr(self._loaded.config, section)
+                if section not in RELOADED and not same:
+                    log.warning("reload: [%s] has changed: restart the service to apply it", section)
+            change = await self.configured.update(loaded)
+            self._loaded = loaded
+            for key in change.removed:
+                self.attacher.host_gone(key, f"The host {key} was taken out of the configuration.")
+                self.metrics.forget(key)
+            for key in change.changed:
+                self.attacher.host_gone(key, f"The configuration of the host {key} has changed.")
+            self.sweeper.replace(self.configured.hosts)
+            log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change))
+
+    def _count(self, report: HostReport | None, _changed: bool) -> None:
+        if report is None:
+            return
         self.metrics.swept(
             report.key,
             up=report.state == "ok",
@@ -203,7 +239,9 @@ class Service:
                 async with asyncio.timeout(2):
                     await server.close_all_connections()
         self._servers.clear()
+        await self._tasks.close()
         await self.sweeper.close()
+        await self.configured.close()
         self.metrics.stop()
         self.audit.close()
         await self.registry.close()
@@ -229,6 +267,7 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number)
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
     try:
         await service.start()
         started()

@@ -78,5 +78,5 @@ class Threads:
     async def close(self) -> None:
         """Wait for the calls that run, without holding the loop up, and end the threads. Idempotent."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        while any(thread.is_alive() for thread in self._pool._threads):  # noqa: SLF001  join would wait
+        while any(thread.is_alive() for thread in self._pool._threads):  # noqa: ASYNC110, SLF001  join would wait
             await asyncio.sleep(CLOSING_STEP_S)

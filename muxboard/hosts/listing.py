@@ -6,26 +6,26 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from muxboard.hosts.local import LocalWay
-from muxboard.hosts.managed import ManagedHost
+from muxboard.hosts.configured import Configured
 from muxboard.hosts.sweep import Sweeper
 from muxboard.hosts.tmux import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from muxboard.config import Config
+    from muxboard.config.schema import Loaded
     from muxboard.hosts.model import HostReport
 
 _COLUMNS = "{:<16} {:<12} {:<32} {:>7} {:>8} {:>8}  {}"
 
 
-async def sweep_once(config: Config, environ: Mapping[str, str]) -> Sweeper:
+async def sweep_once(loaded: Loaded, environ: Mapping[str, str]) -> Sweeper:
     """Ask every host once; return the sweeper that has, closed."""
-    hosts = {host.key: ManagedHost(host, config.inventory, LocalWay(environ)) for host in config.hosts}
-    sweeper = Sweeper(hosts, config.inventory)
-    await asyncio.gather(*(sweeper.refresh(host) for host in hosts.values()))
+    configured = Configured(loaded, environ)
+    sweeper = Sweeper(configured.hosts, loaded.config.inventory)
+    await asyncio.gather(*(sweeper.refresh(host) for host in configured.hosts.values()))
     await sweeper.close()
+    await configured.close()
     return sweeper
 
 

@@ -52,7 +52,7 @@ class LocalWay:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.env = environment(environ)
-        self.login = _login()
+        self.login = login_name()
 
     async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
         return await run(argv, self.env, timeout_s=timeout_s)
@@ -106,7 +106,7 @@ class LocalWay:
         pass
 
 
-def _login() -> str:
+def login_name() -> str:
     """The Unix user that we are; the number where it has no name, as in some containers."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.sweep")
 
 
+BATCH = 8  # hosts whose sweeps begin in one turn of the loop
+BATCH_S = 0.008
+
+
 class Sweeper:
     """Keeps every host's report fresh and tells observers of each new one.
 
@@ -29,9 +34,10 @@ class Sweeper:
         self.hosts = hosts
         self.generation = 0
         self._tasks = Tasks("sweeper")
-        self._observers: set[Callable[[HostReport, bool], None]] = set()
+        self._observers: set[Callable[[HostReport | None, bool], None]] = set()
         self._told: dict[str, HostReport] = {}
         self._watchers = 0
+        self._pacing = False
         self._slow = PeriodicCallback(self.sweep_all, float(inventory.interval) * 1000)
         self._fast = PeriodicCallback(self.sweep_all, float(inventory.watched_interval) * 1000)
 
@@ -41,17 +47,15 @@ class Sweeper:
         self._slow.start()
 
     async def close(self) -> None:
-        """Stop asking and wait for what runs. Idempotent."""
+        """Stop asking and wait for what runs; the hosts are closed by whoever made them. Idempotent."""
         self._slow.stop()
         self._fast.stop()
         await self._tasks.close()
-        for host in self.hosts.values():
-            await host.close()
 
-    def observe(self, observer: Callable[[HostReport, bool], None]) -> None:
+    def observe(self, observer: Callable[[HostReport | None, bool], None]) -> None:
         self._observers.add(observer)
 
-    def forget(self, observer: Callable[[HostReport, bool], None]) -> None:
+    def forget(self, observer: Callable[[HostReport | None, bool], None]) -> None:
         self._observers.discard(observer)
 
     def watch(self) -> None:
@@ -68,13 +72,36 @@ class Sweeper:
             self._fast.stop()
 
     def sweep_all(self) -> None:
-        """Ask every host that is not being asked already; does not wait."""
-        for host in self.hosts.values():
+        """Ask every host that is not being asked already; does not wait. Many are asked a few at a time,
+        so that terminals get their turns in between."""
+        hosts = list(self.hosts.values())
+        for host in hosts[:BATCH]:
             self.sweep_soon(host)
+        if len(hosts) > BATCH and not self._pacing:
+            self._pacing = True
+            self._tasks.start(self._paced(hosts[BATCH:]), "sweep of the others")
+
+    async def _paced(self, hosts: list[ManagedHost]) -> None:
+        try:
+            for begin in range(0, len(hosts), BATCH):
+                await asyncio.sleep(BATCH_S)
+                for host in hosts[begin : begin + BATCH]:
+                    self.sweep_soon(host)
+        finally:
+            self._pacing = False
+
+    def replace(self, hosts: dict[str, ManagedHost]) -> None:
+        """Ask these from now on; observers are told ``None``: the set of hosts is another one."""
+        self.hosts = hosts
+        self._told = {key: report for key, report in self._told.items() if key in hosts}
+        self.generation += 1
+        for observer in tuple(self._observers):
+            observer(None, True)
+        self.sweep_all()
 
     def sweep_soon(self, host: ManagedHost) -> None:
         """Ask one host unless it is being asked already; does not wait."""
-        if host.sweeping:
+        if host.sweeping or self.hosts.get(host.config.key) is not host:
             return
         self._tasks.start(self._one(host), f"sweep of {host.config.key}")
 
@@ -88,6 +115,8 @@ class Sweeper:
         self._tell(host)
 
     def _tell(self, host: ManagedHost) -> None:
+        if self.hosts.get(host.config.key) is not host:
+            return  # it was taken out of the configuration meanwhile
         before, report = self._told.get(host.config.key), host.report
         if report is before:
             return  # somebody who joined the same sweep has told it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,12 @@ class Metrics:
         self.sweep_seconds.labels(host).set(seconds)
         self.host_up.labels(host).set(up)
         self.sessions.labels(host).set(sessions)
+
+    def forget(self, host: str) -> None:
+        """A host is no longer configured."""
+        for gauge in (self.sweep_seconds, self.host_up, self.sessions):
+            with contextlib.suppress(KeyError):
+                gauge.remove(host)
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -209,11 +209,11 @@ class Attacher:
             except Problem as problem:
                 self.end(terminal, "exited", f"The terminal has ended; then: {problem.detail}")
 
-    def host_gone(self, host: str) -> None:
-        """End every terminal on a host that is no longer configured."""
+    def host_gone(self, host: str, why: str) -> None:
+        """End every terminal on a host that is no longer configured as it was."""
         for terminal in self.table:
             if terminal.target.host == host:
-                self.end(terminal, "revoked", f"The host {host} was taken out of the configuration.")
+                self.end(terminal, "revoked", why)
 
     def mark_killed(self, host: str, user: str, session: str, *, killed: bool) -> None:
         """Say that a session is being killed, so that its terminals can say so too."""

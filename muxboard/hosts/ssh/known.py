@@ -18,13 +18,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.hazmat.primitives.serialization.ssh import (
     SSHCertificate,
     SSHCertificateType,
     load_ssh_public_identity,
 )
-from cryptography.hazmat.primitives.serialization import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,7 +158,7 @@ def add(path: str, hostname: str, port: int, kind: str, key: bytes) -> None:
     folder = os.path.dirname(path)  # noqa: PTH120
     os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
     line = f"{name_of(hostname, port)} {kind} {base64.b64encode(key).decode()}\n"
-    with open(path, "a+b", opener=_private) as file:  # noqa: PTH123
+    with open(path, "a+b", opener=_private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         before = file.read(MAX_FILE_BYTES)

@@ -138,7 +138,7 @@ def load_key(login: Login, place: str) -> paramiko.PKey:
         if found.st_uid == os.geteuid() and found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise Unreached("auth_failed", f"The key {path} can be read by others.", f"chmod 600 {path}")
         secret = login.passphrase
-        return paramiko.PKey.from_path(path, secret.reveal().encode() if secret else None)  # type: ignore[arg-type]
+        return paramiko.PKey.from_path(path, secret.reveal().encode() if secret else None)
     except OSError as error:
         raise Unreached("auth_failed", f"The key {path} cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError, paramiko.SSHException) as error:

@@ -52,6 +52,10 @@ class _Stream:
         self._seen = 0
         self.ended: list[tuple[int, bytes]] = []
 
+    @property
+    def begun(self) -> bool:
+        return bool(self.ended) or self._begin in self._rest
+
     def feed(self, data: bytes) -> None:
         self._rest += data
         while match := self._end.search(self._rest, max(0, self._seen - self._tail)):
@@ -82,6 +86,11 @@ class Reader:
         self._out.feed(out)
         self._err.feed(err)
         return self.ended == len(self._commands)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the shell has come so far as to run the first command."""
+        return self._out.begun
 
     @property
     def ended(self) -> int:

@@ -1,0 +1,397 @@
+"""One warm paramiko transport: made when asked for, kept, and made again after its loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import paramiko
+
+from muxboard.hosts.flight import Flight
+from muxboard.hosts.ssh import known
+from muxboard.hosts.ssh.breaker import Breaker
+from muxboard.hosts.ssh.login import Login, authenticate
+from muxboard.hosts.tmux import printable
+from muxboard.hosts.way import Unreached
+from muxboard.tasks import Tasks, Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from muxboard.config.address import Hop
+
+IDLE_WAKE_S = 10.0  # how often a transport's thread looks around; paramiko's own 0.1 s costs 10 % of a core
+KEEPALIVE_S = 30
+DEAD_AFTER_MS = 20_000  # of unacknowledged data, then the kernel ends the connection
+CONNECTS = 6  # key exchanges at once: more would only delay the loop and each other
+DIALS = 64  # connections that are being made, at once
+DIALS_PER_ADDRESS = 4  # sshd drops at random beyond 10 that have not logged in (MaxStartups 10:30:100)
+GREETING_TRIES = 4
+
+
+class Trust(NamedTuple):
+    """Which host keys are believed: the files, and whether a first key is taken and written down."""
+
+    files: tuple[str, ...]
+    accept_new: bool
+
+
+class Gates:
+    """How many connections are made at once, over all hosts."""
+
+    def __init__(self) -> None:
+        self.dials = asyncio.Semaphore(DIALS)
+        self.handshakes = asyncio.Semaphore(CONNECTS)
+        self._addresses: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def address(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Wait for one's turn at an address."""
+        gate, users = self._addresses.get(name, (asyncio.Semaphore(DIALS_PER_ADDRESS), 0))
+        self._addresses[name] = gate, users + 1
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._addresses.pop(name)
+            if users > 1:
+                self._addresses[name] = gate, users - 1
+
+
+class Connection:
+    """The connection to one machine as one login user.
+
+    Args:
+        hop: Where.
+        login: With what.
+        trust: Which host keys are believed.
+        via: The connection through which it is reached; None = directly.
+        threads: For what waits.
+        gates: Shared by all.
+        timeout_s: For dialling, and again for the login.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self,
+        hop: Hop,
+        login: Login,
+        trust: Trust,
+        via: Connection | None,
+        threads: Threads,
+        gates: Gates,
+        timeout_s: float,
+    ) -> None:
+        self.hop = hop
+        self.users = 0
+        self.breaker = Breaker(time.monotonic)
+        self._login = login
+        self._trust = trust
+        self._via = via
+        self._threads = threads
+        self._gates = gates
+        self._timeout_s = timeout_s
+        self._tasks = Tasks(f"connection to {hop}")
+        self._flight = Flight(self._connect, self._tasks, "connect")
+        self._transport: paramiko.Transport | None = None
+
+    async def transport(self) -> paramiko.Transport:
+        """Return a transport that is logged in.
+
+        Raises:
+            Unreached: Why there is none; the same again until the breaker lets another try pass.
+        """
+        if self._transport is not None:
+            if self._transport.is_active():
+                return self._transport
+            self.drop()
+        self.breaker.check()
+        return await self._flight.join()
+
+    async def _connect(self) -> paramiko.Transport:
+        attempt = _Attempt(self.hop, self._login, self._trust, self._via, self._threads, self._timeout_s)
+        try:
+            async with self._gates.address(str(self._via.hop if self._via else self.hop)):
+                async with self._gates.dials:
+                    await attempt.dial()
+                async with self._gates.handshakes:
+                    self._transport = await attempt.log_in()
+        except Unreached as failure:
+            # A jump's own failure is remembered there.
+            if not failure.repeated:
+                self.breaker.failed(failure)
+            raise
+        finally:
+            if self._transport is None:
+                attempt.abort()
+        self.breaker.worked()
+        return self._transport
+
+    def drop(self) -> None:
+        """Give the transport up; the next caller gets a new one."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            end(transport, self._threads)
+
+    async def close(self) -> None:
+        """Stop what runs and let go of the transport. Idempotent."""
+        await self._tasks.close()
+        self.drop()
+
+
+def end(transport: paramiko.Transport, threads: Threads) -> None:
+    """End a transport without waiting: its thread wakes by the shutdown of its socket."""
+    sock = transport.sock
+    if isinstance(sock, socket.socket):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    threads.start(_close, transport)
+
+
+def _close(transport: paramiko.Transport) -> None:
+    with contextlib.suppress(Exception):  # it may be in any state
+        transport.close()
+    transport.join(5)
+
+
+class _Attempt:
+    """One try: dial, greeting, key exchange, host key, login."""
+
+    def __init__(  # noqa: PLR0917
+        self,
+        hop: Hop,
+        login: Login,
+        trust: Trust,
+        via: Connection | None,
+        threads: Threads,
+        timeout_s: float,
+    ) -> None:
+        self._hop = hop
+        self._login = login
+        self._trust = trust
+        self._via = via
+        self._threads = threads
+        self._timeout_s = timeout_s
+        self._sock: socket.socket | paramiko.Channel | None = None
+        self._transport: paramiko.Transport | None = None
+        self._stage = ""
+
+    def abort(self) -> None:
+        """Give up; calls that wait in threads come back."""
+        if self._transport is not None:
+            end(self._transport, self._threads)
+        elif isinstance(self._sock, socket.socket):
+            self._sock.close()
+        elif self._sock is not None:
+            self._threads.start(self._sock.close)
+        self._sock = self._transport = None
+
+    async def dial(self) -> None:
+        """Connect, up to the first byte of the greeting."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if self._via is not None:
+                    await self._tunnel(self._via)
+                else:
+                    await self._greeted()
+        except TimeoutError as error:
+            if self._stage == "greeting":
+                said = f"{self._hop} took the connection and sent no ssh greeting in {self._timeout_s:g} s."
+                raise Unreached("timeout", said) from error
+            said = f"{self._stage} did not answer within {self._timeout_s:g} s: connection timed out."
+            raise Unreached("unreachable", said) from error
+
+    async def _tunnel(self, via: Connection) -> None:
+        self._stage = f"The jump host {via.hop}"
+        try:
+            transport = await via.transport()
+        except Unreached as failure:
+            raise Unreached(
+                failure.state,
+                f"By way of {via.hop}: {failure.problem}",
+                failure.remedy,
+                repeated=failure.repeated,
+            ) from failure
+        place = (self._hop.hostname, self._hop.port)
+        try:
+            self._sock = await self._threads.run(
+                lambda: transport.open_channel(
+                    "direct-tcpip", place, ("127.0.0.1", 0), timeout=self._timeout_s
+                )
+            )
+        except paramiko.SSHException as error:
+            said = printable(str(error))[:200]
+            raise Unreached("unreachable", f"{via.hop} could not connect to {self._hop}: {said}") from error
+
+    async def _greeted(self) -> None:
+        """A connection that is dropped before the greeting is made again: nothing was tried with it."""
+        loop = asyncio.get_running_loop()
+        addresses = await self._resolve()
+        for turn in range(GREETING_TRIES):
+            sock = await self._tcp(addresses)
+            self._sock = sock
+            self._stage = "greeting"
+            with contextlib.suppress(OSError):
+                await _readable(loop, sock)
+                if sock.recv(1, socket.MSG_PEEK):
+                    return
+            self.abort()
+            if turn + 1 < GREETING_TRIES:
+                await asyncio.sleep(random.uniform(0.1, 0.6) * 2**turn)  # noqa: S311  not a secret
+        raise Unreached(
+            "unreachable",
+            f"{self._hop} closes the connection before its ssh greeting: too many logins at once "
+            "(MaxStartups), or it penalises this address (PerSourcePenalties).",
+        )
+
+    async def _resolve(self) -> Sequence[tuple[int, tuple[str, int]]]:
+        self._stage = f"The name server, asked for {self._hop.hostname},"
+        try:
+            found = await self._threads.run(
+                lambda: socket.getaddrinfo(self._hop.hostname, self._hop.port, type=socket.SOCK_STREAM)
+            )
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "not a name"
+            raise Unreached("unreachable", f"{self._hop.hostname} has no address: {why}.") from error
+        return [(family, place) for family, _, _, _, place in found]  # type: ignore[misc]
+
+    async def _tcp(self, addresses: Sequence[tuple[int, tuple[str, int]]]) -> socket.socket:
+        loop = asyncio.get_running_loop()
+        self._stage = str(self._hop)
+        last: OSError | None = None
+        for index, (family, place) in enumerate(addresses):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
+                share = None if index + 1 == len(addresses) else self._timeout_s / len(addresses)
+                async with asyncio.timeout(share):
+                    await loop.sock_connect(sock, place)
+            except TimeoutError:
+                sock.close()
+            except OSError as error:
+                sock.close()
+                last = error
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        why = os.strerror(last.errno) if last is not None and last.errno else "connection timed out"
+        remedy = f"Is sshd running there? ssh -p {self._hop.port} {self._hop.hostname}"
+        raise Unreached("unreachable", f"{self._hop}: {why}.", remedy) from last
+
+    async def log_in(self) -> paramiko.Transport:
+        """Exchange keys, check the host's and log in."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                self._stage = f"The key exchange with {self._hop} did not end"
+                await self._threads.run(self._log_in)
+        except TimeoutError as error:
+            raise Unreached("timeout", f"{self._stage} within {self._timeout_s:g} s.") from error
+        except (paramiko.SSHException, EOFError, OSError, ValueError) as error:
+            said = printable(str(error) or type(error).__name__)[:240]
+            raise Unreached("error", f"{self._hop} broke the ssh connection off: {said}.") from error
+        if self._transport is None:
+            raise Unreached("timeout", f"{self._stage} within {self._timeout_s:g} s.")
+        return self._transport
+
+    def _log_in(self) -> None:
+        """In a thread."""
+        sock = self._sock
+        if sock is None:
+            return
+        lines = self._known_lines()
+        transport = self._transport = paramiko.Transport(sock)
+        sock.settimeout(IDLE_WAKE_S)
+        transport.set_keepalive(KEEPALIVE_S)
+        prefer(transport, lines, self._hop)
+        # Longer than our own clock, which ends it by closing the socket.
+        transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._timeout_s * 4
+        transport.start_client(timeout=self._timeout_s * 4)
+        self._check_key(transport, lines)
+        self._stage = f"{self._hop} did not answer the login"
+        authenticate(transport, self._login, str(self._hop))
+
+    def _known_lines(self) -> list[known.Line]:
+        try:
+            return known.read(self._trust.files)
+        except OSError as error:
+            raise Unreached(
+                "error", f"The known_hosts file {error.filename} cannot be read: {error.strerror}."
+            ) from error
+
+    def _check_key(self, transport: paramiko.Transport, lines: list[known.Line]) -> None:
+        shown = transport.get_remote_server_key()
+        blob = shown.public_blob.key_blob if shown.public_blob else shown.asbytes()
+        verdict = known.judge(lines, self._hop.hostname, self._hop.port, blob)
+        if verdict == "known":
+            return
+        if verdict == "unknown" and self._trust.accept_new and not shown.public_blob:
+            try:
+                known.add(self._trust.files[0], self._hop.hostname, self._hop.port, shown.get_name(), blob)
+            except OSError as error:
+                raise Unreached(
+                    "host_key_unknown",
+                    f"The key of {self._hop} cannot be written to {self._trust.files[0]}: {error.strerror}.",
+                ) from error
+            return
+        raise refused(verdict, self._hop, self._trust.files[0], shown.get_name(), known.fingerprint(blob))
+
+
+def prefer(transport: paramiko.Transport, lines: Sequence[known.Line], hop: Hop) -> None:
+    """Ask for a kind of host key that is known, certificates first where an authority vouches."""
+    options = transport.get_security_options()
+    usual = tuple(options.key_types)
+    mine = {
+        name
+        for kind in known.kinds(lines, hop.hostname, hop.port)
+        for name in (("rsa-sha2-512", "rsa-sha2-256") if kind == "ssh-rsa" else (kind,))
+    }
+    first = tuple(kind for kind in usual if kind in mine)
+    if known.certified(lines, hop.hostname, hop.port):
+        first = tuple(kind + known.CERT_SUFFIX for kind in usual) + first
+    options.key_types = first + tuple(kind for kind in usual if kind not in first)
+
+
+def refused(verdict: known.Verdict, hop: Hop, file: str, kind: str, fingerprint: str) -> Unreached:
+    """Return what is said about a host whose key is not known to be its own."""
+    name = known.name_of(hop.hostname, hop.port)
+    scan = f"ssh-keyscan -p {hop.port} -t {kind.partition('-cert')[0].removeprefix('ssh-')} {hop.hostname}"
+    compare = "# on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\n"
+    if verdict == "unknown":
+        return Unreached(
+            "host_key_unknown",
+            f"The host key of {hop} is not known. It shows {kind} {fingerprint}.",
+            f"{compare}{scan} | tee -a {file} | ssh-keygen -lf -",
+        )
+    if verdict == "revoked":
+        return Unreached(
+            "host_key_changed", f"The host key of {hop} is marked @revoked: {kind} {fingerprint}.", None
+        )
+    return Unreached(
+        "host_key_changed",
+        f"The host key of {hop} is not the known one. It shows {kind} {fingerprint}: "
+        "the host was set up anew, or somebody stands in between.",
+        f"{compare}ssh-keygen -R '{name}' -f {file} && {scan} | tee -a {file} | ssh-keygen -lf -",
+    )
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    ready = loop.create_future()
+    loop.add_reader(sock, _set, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
+
+
+def _set(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

@@ -1,0 +1,251 @@
+"""One host's ``Way`` over ssh: commands through warm shells, terminals through OpenSSH's ssh."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shlex
+from typing import TYPE_CHECKING
+
+import paramiko
+
+from muxboard.hosts.ssh import client, command
+from muxboard.hosts.ssh.master import Masters
+from muxboard.hosts.ssh.shell import Lost, Shell, Stuck, open_shell
+from muxboard.hosts.tmux import printable
+from muxboard.hosts.way import Child, Completed, Looked, Unreached
+from muxboard.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from muxboard.hosts.ssh.command import Destination
+    from muxboard.hosts.ssh.connection import Connection
+    from muxboard.hosts.ssh.fleet import Fleet
+
+MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
+KEPT_SHELLS = 1  # open between commands
+LOOK_TIMEOUT_S = 5.0
+_LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
+_LS_FIELDS = 4  # mode, links, uid, and the rest
+
+
+class RemoteWay:
+    """One host as one login user.
+
+    Args:
+        key: The host's key.
+        destination: Where it is.
+        connection: The way for sweeps and commands; given back by ``close``.
+        fleet: What all hosts share.
+        sessions: sshd's MaxSessions there.
+    """
+
+    def __init__(
+        self, key: str, destination: Destination, connection: Connection, fleet: Fleet, sessions: int
+    ) -> None:
+        self.login = destination.login.user
+        self._destination = destination
+        self._connection = connection
+        self._fleet = fleet
+        self._key = key
+        self._sessions = sessions
+        self._most = min(MOST_SHELLS, sessions)
+        self._open = 0
+        self._idle: list[Shell] = []
+        self._freed = asyncio.Condition()
+        self._masters: Masters | None = None
+        self._env: dict[str, str] | None = None
+        self._ticket = ""
+        self._closed = False
+        self._slow: set[int] = set()  # indices of run_each that did not end in time, and are asked apart
+        self._tasks = Tasks(f"commands on {key}")
+
+    async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
+        [done] = await self._script([argv], timeout_s)
+        if isinstance(done, Exception):
+            raise done
+        return done
+
+    async def run_each(
+        self, commands: Sequence[Sequence[str]], *, timeout_s: float
+    ) -> list[Completed | Exception]:
+        """All in one script; those that hung are asked apart, each in a shell of its own, so that one user's
+        hanging server hides nobody else's."""
+        results: dict[int, Completed | Exception] = {}
+        together = [index for index in range(len(commands)) if index not in self._slow]
+        apart = sorted(self._slow & set(range(len(commands))))
+        waiting = [
+            self._tasks.start(self._one(commands[index], timeout_s), f"command {index}") for index in apart
+        ]
+        try:
+            done = await self._retried([commands[index] for index in together], timeout_s)
+        finally:
+            if waiting:
+                await asyncio.wait([task for task in waiting if task is not None])
+        results.update(zip(together, done, strict=True))
+        hung = [index for index in together if isinstance(results[index], TimeoutError)]
+        if len(commands) > 1 and hung:
+            again = [self._tasks.start(self._one(commands[i], timeout_s), f"command {i}") for i in hung]
+            waiting, apart = waiting + again, apart + hung
+            await asyncio.wait([task for task in again if task is not None])
+        for index, task in zip(apart, waiting, strict=True):
+            results[index] = task.result() if task is not None and not task.cancelled() else TimeoutError()
+        self._slow = {index for index, each in results.items() if isinstance(each, TimeoutError)}
+        if len(commands) == len(self._slow):
+            self._slow.clear()  # it is the host, not a user
+        return [results[index] for index in range(len(commands))]
+
+    async def _one(self, argv: Sequence[str], timeout_s: float) -> Completed | Exception:
+        try:
+            [done] = await self._retried([argv], timeout_s)
+        except Unreached as error:
+            return TimeoutError() if error.state == "timeout" else error
+        return done
+
+    async def _retried(
+        self, commands: Sequence[Sequence[str]], timeout_s: float
+    ) -> list[Completed | Exception]:
+        """Listing changes nothing, so a connection that was lost unnoticed is no reason to fail."""
+        if not commands:
+            return []
+        try:
+            return await self._script(commands, timeout_s)
+        except Unreached as error:
+            if error.state != "unreachable" or error.repeated:
+                raise
+            return await self._script(commands, timeout_s)
+
+    async def _script(
+        self, commands: Sequence[Sequence[str]], timeout_s: float
+    ) -> list[Completed | Exception]:
+        shell = await self._take()
+        try:
+            return await shell.run(commands, timeout_s)
+        except Lost as error:
+            said = printable(" ".join(str(error).split()))[-200:]
+            if not shell.worked and said:
+                raise Unreached("error", f"{self.login} gets no shell: {said}") from error
+            raise Unreached("unreachable", f"The connection to {self._destination.hop} was lost.") from error
+        except Stuck as error:
+            self._connection.breaker.failed(stuck := self._stuck(timeout_s))
+            self._connection.drop()
+            raise stuck from error
+        finally:
+            await self._give(shell)
+
+    def _stuck(self, timeout_s: float) -> Unreached:
+        return Unreached(
+            "timeout",
+            f"The login shell of {self.login} on {self._destination.hop} did not run a command "
+            f"within {timeout_s:g} s.",
+            f"See what the start-up files of {self.login}'s shell wait for, such as ~/.bashrc.",
+        )
+
+    async def _take(self) -> Shell:
+        """Return a shell that nobody else uses."""
+        async with self._freed:
+            while True:
+                while self._idle:
+                    shell = self._idle.pop()
+                    if shell.usable:
+                        return shell
+                    self._open -= 1
+                if self._open < self._most:
+                    break
+                await self._freed.wait()
+            self._open += 1
+        try:
+            return await self._new()
+        except BaseException:
+            async with self._freed:
+                self._open -= 1
+                self._freed.notify_all()
+            raise
+
+    async def _new(self) -> Shell:
+        transport = await self._connection.transport()
+        hop, timeout_s = self._destination.hop, self._destination.timeout_s
+        failure: Unreached
+        try:
+            return await open_shell(transport, self._fleet.io, timeout_s)
+        except TimeoutError:
+            failure = Unreached("timeout", f"{hop} did not open a session within {timeout_s:g} s.")
+        except paramiko.ChannelException as error:
+            failure = Unreached(
+                "error",
+                f"{hop} refuses {self.login} a session: {printable(str(error))[:120]}.",
+                "sshd_config: MaxSessions 10",
+            )
+        except (Lost, EOFError, OSError, paramiko.SSHException) as error:
+            failure = Unreached("unreachable", f"{hop} ended the connection: {printable(str(error))[:200]}.")
+        if failure.state != "unreachable":
+            self._connection.breaker.failed(failure)
+        self._connection.drop()
+        raise failure
+
+    async def _give(self, shell: Shell) -> None:
+        async with self._freed:
+            if shell.usable and len(self._idle) < KEPT_SHELLS:
+                self._idle.append(shell)
+            else:
+                shell.close()
+                self._open -= 1
+            self._freed.notify()
+
+    # --- what a path, a user, a directory is
+
+    async def look(self, path: str) -> Looked | None:
+        done = await self.run(["sh", "-c", _LOOK, "sh", path], timeout_s=LOOK_TIMEOUT_S)
+        fields = done.stdout.split(b"\n", 1)[0].split(maxsplit=_LS_FIELDS - 1)
+        if done.exit != 0 or len(fields) < _LS_FIELDS or not fields[2].isdigit():
+            return None
+        mode = fields[0].decode(errors="replace")
+        shared = "w" in {mode[5:6], mode[8:9]}
+        return Looked(mode[:1], int(fields[2]), shared, done.stdout.partition(b"\n")[2])
+
+    async def uid(self, user: str) -> int | None:
+        done = await self.run(["id", "-u", user], timeout_s=LOOK_TIMEOUT_S)
+        text = done.stdout.strip()
+        return int(text) if done.exit == 0 and text.isdigit() and len(text) < 11 else None  # noqa: PLR2004
+
+    async def home(self, user: str) -> str:
+        done = await self.run(["sh", "-c", f"printf %s ~{shlex.quote(user)}"], timeout_s=LOOK_TIMEOUT_S)
+        home = done.stdout.decode(errors="replace")
+        return home if home.startswith("/") and home.isprintable() else "/"
+
+    async def is_directory(self, path: str) -> bool:
+        return (await self.run(["test", "-d", path], timeout_s=LOOK_TIMEOUT_S)).exit == 0
+
+    # --- terminals
+
+    async def on_pty(self, argv: Sequence[str]) -> Child:
+        """By ssh through a master; by an ssh of its own where there is none; without ssh at last."""
+        if self._env is None:
+            self._env, self._ticket = await self._fleet.ssh_environment(self._destination)
+        if not await self._fleet.has_ssh(self._destination):
+            return Child(*client.start(self._destination, argv, self._env), lambda: None)
+        if self._masters is None:
+            name = hashlib.sha256(f"{self._key} {self.login}".encode()).hexdigest()[:10]
+            self._masters = Masters(
+                self._destination, self._fleet.folder(), name, self._env, self._sessions - 1
+            )
+        masters = self._masters
+        master = await masters.seat()
+        path, done = (master.path, lambda: masters.leave(master)) if master else ("", lambda: None)
+        return Child(command.attach(self._destination, argv, path), self._env, done)
+
+    def lost(self, exit_code: int | None) -> bool:
+        return exit_code is None or exit_code < 0 or exit_code == command.LOST
+
+    async def close(self) -> None:
+        await self._tasks.close()
+        for shell in self._idle:
+            shell.close()
+        self._idle.clear()
+        if self._masters is not None:
+            await self._masters.close()
+        self._fleet.forget(self._ticket)
+        if not self._closed:
+            self._closed = True
+            await self._fleet.leave(self._connection)
