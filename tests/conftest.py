@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 pytest_plugins = [
     "tests.rig.agent",
+    "tests.rig.badssh",
     "tests.rig.browser",
+    "tests.rig.jump",
     "tests.rig.service",
     "tests.rig.settled",
     "tests.rig.sshd",

@@ -44,8 +44,7 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """As ``ssh-keygen -l`` and sshd's log tell it: ``SHA256:…``."""
-        digest = hashlib.sha256(base64.b64decode(self.public.split()[1])).digest()
-        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+        return fingerprint(base64.b64decode(self.public.split()[1]))
 
     def known_host(self, host: str, port: int, *, mark: str = "", hashed: bool = False) -> str:
         """The line of a known_hosts file that says this key is that host's.
@@ -62,6 +61,11 @@ class Key:
             digest = hmac.digest(salt, name.encode(), "sha1")
             name = "|".join(["", "1", *(base64.b64encode(part).decode() for part in (salt, digest))])
         return f"{mark} {name} {self.public}".lstrip() + "\n"
+
+
+def fingerprint(public: bytes) -> str:
+    """Of a public key as it goes over the wire."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
 
 
 def generate(path: Path, kind: str = "ed25519", *, passphrase: str = "", owner: str | None = None) -> Key:

@@ -285,22 +285,6 @@ def _free_ports(address: str, count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in taken]
 
 
-@dataclass(frozen=True)
-class Jump:
-    """Two sshds of which the first lets only the service's user through, and only to the second."""
-
-    first: Sshd
-    last: Sshd  # lets only the deploy user in
-
-    @property
-    def known_hosts(self) -> str:
-        return self.first.known_hosts() + self.last.known_hosts()
-
-    def passed(self) -> int:
-        """How many connections went through the first to the second."""
-        return self.first.forwards().count((self.last.addresses[0], self.last.port))
-
-
 @pytest.fixture(scope="session")
 def _no_old_sshd(_unix_users: UnixUsers) -> None:
     """End what an earlier run that was killed left behind; runs that have the users take turns."""
@@ -328,12 +312,3 @@ def start_sshd(_no_old_sshd: None, unix_users: UnixUsers) -> Iterator[Callable[.
 def sshd(start_sshd: Callable[..., Sshd]) -> Sshd:
     """An sshd on 127.0.0.1 with an ed25519 host key, and without limits that a test meets by chance."""
     return start_sshd()
-
-
-@pytest.fixture
-def jump(start_sshd: Callable[..., Sshd], unix_users: UnixUsers) -> Jump:
-    """A host that is reached through another; keys are for the test to authorize on each."""
-    last = start_sshd(AllowUsers=unix_users.deploy)
-    permitted = f"{last.addresses[0]}:{last.port}"
-    first = start_sshd(AllowUsers=unix_users.service, PermitOpen=permitted, LogLevel="DEBUG1")
-    return Jump(first, last)
