@@ -168,10 +168,13 @@ class Masters:
         async with self._starting:
             if loop.time() < self._cold_until:
                 return None
-            for master in [each for each in self._masters if each.seats < self._seats]:
-                if await master.alive():
+            self._masters = [each for each in self._masters if not each.gone.done()]
+            for master in self._masters:
+                if master.seats < self._seats:
+                    # Asking costs as much as attaching: it is asked meanwhile. Should it not answer, it is
+                    # ended, and the terminal comes back by another.
+                    self._tasks.start(master.alive(), "check")
                     return self._sit(master)
-                self._masters.remove(master)
             if self._seats < 1:
                 return None
             self._count += 1
