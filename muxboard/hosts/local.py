@@ -102,6 +102,9 @@ class LocalWay:
     def lost(self, exit_code: int | None) -> bool:  # noqa: ARG002
         return False
 
+    def hurry(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import TYPE_CHECKING
 
-from muxboard.hosts import tmux
+from muxboard.hosts import marks, tmux
 from muxboard.hosts.flight import Flight
 from muxboard.hosts.model import HostReport, Session, UserReport
 from muxboard.hosts.socket import SocketUnreadable, find_socket
@@ -59,6 +58,10 @@ class ManagedHost:
         """Whether it is being asked now."""
         return self._sweeps.running
 
+    def hurry(self) -> None:
+        """Let the next sweep try a host that has failed, if it is not too soon."""
+        self.way.hurry()
+
     async def sweep(self) -> HostReport:
         """Ask the host, or join the sweep under way; return the report."""
         return await self._sweeps.join()
@@ -72,7 +75,7 @@ class ManagedHost:
         try:
             users = await self._list()
         except Unreached as error:
-            if not error.repeated or not self.report.checked_at:
+            if not error.repeated or (self.report.state, self.report.problem) != (error.state, error.problem):
                 self.report = self._unreached(error)
         else:
             self.report = self._merge(users, int((time.monotonic() - started) * 1000))
@@ -133,7 +136,7 @@ class ManagedHost:
             except TimeoutError as error:
                 reports[user] = self._failure(user, error)
             else:
-                mark = secrets.token_hex(8)
+                mark = marks.fresh()
                 asked.append((target, mark, tmux.listing(target, mark)))
         done = await self.way.run_each([argv for _, _, argv in asked], timeout_s=self._timeout_s)
         for (target, mark, _), result in zip(asked, done, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from tornado.ioloop import PeriodicCallback
 from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from muxboard.config.schema import Inventory
     from muxboard.hosts.managed import ManagedHost
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.sweep")
 
 
-BATCH = 8  # hosts whose sweeps begin in one turn of the loop
-BATCH_S = 0.008
+BATCH = 2  # hosts whose sweeps begin in one turn of the loop
+BATCH_S = 0.006
 
 
 class Sweeper:
@@ -37,6 +38,7 @@ class Sweeper:
         self._observers: set[Callable[[HostReport | None, bool], None]] = set()
         self._told: dict[str, HostReport] = {}
         self._watchers = 0
+        self._queue: dict[str, ManagedHost] = {}
         self._pacing = False
         self._slow = PeriodicCallback(self.sweep_all, float(inventory.interval) * 1000)
         self._fast = PeriodicCallback(self.sweep_all, float(inventory.watched_interval) * 1000)
@@ -72,21 +74,26 @@ class Sweeper:
             self._fast.stop()
 
     def sweep_all(self) -> None:
-        """Ask every host that is not being asked already; does not wait. Many are asked a few at a time,
-        so that terminals get their turns in between."""
-        hosts = list(self.hosts.values())
-        for host in hosts[:BATCH]:
-            self.sweep_soon(host)
-        if len(hosts) > BATCH and not self._pacing:
-            self._pacing = True
-            self._tasks.start(self._paced(hosts[BATCH:]), "sweep of the others")
+        """Ask every host that is not being asked already; does not wait."""
+        self.sweep_these(self.hosts.values())
 
-    async def _paced(self, hosts: list[ManagedHost]) -> None:
+    def sweep_these(self, hosts: Iterable[ManagedHost]) -> None:
+        """Ask hosts that are not being asked already; does not wait. Many are asked a few at a time, so
+        that terminals get their turns in between."""
+        self._queue.update((host.config.key, host) for host in hosts)
+        self._some()
+        if self._queue and not self._pacing:
+            self._pacing = self._tasks.start(self._paced(), "sweep of many") is not None
+
+    def _some(self) -> None:
+        for key in list(itertools.islice(self._queue, BATCH)):
+            self.sweep_soon(self._queue.pop(key))
+
+    async def _paced(self) -> None:
         try:
-            for begin in range(0, len(hosts), BATCH):
+            while self._queue:
                 await asyncio.sleep(BATCH_S)
-                for host in hosts[begin : begin + BATCH]:
-                    self.sweep_soon(host)
+                self._some()
         finally:
             self._pacing = False
 

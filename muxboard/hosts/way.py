@@ -119,5 +119,8 @@ class Way(Protocol):
     def lost(self, exit_code: int | None) -> bool:
         """Whether a child of ``on_pty`` that ended so has lost the host, not ended there."""
 
+    def hurry(self) -> None:
+        """Somebody wants to know now: shorten a wait after failures, as far as that does no harm."""
+
     async def close(self) -> None:
         """Let go of everything. Idempotent."""

@@ -43,10 +43,13 @@ class Refresh(Handler):
         sweeper = self.services.sweeper
         key = self.body(views.RefreshBody).host if self._body else None
         hosts = list(sweeper.hosts.values()) if key is None else [self.host(key)]
-        for host in hosts:
-            if any(
-                self.services.grants.allows(self.principal, Need.list, host.config.key, user)
-                for user in host.users
-            ):
-                sweeper.sweep_soon(host)
+        grants = self.services.grants
+        reached = [
+            host
+            for host in hosts
+            if any(grants.allows(self.principal, Need.list, host.config.key, user) for user in host.users)
+        ]
+        for host in reached:
+            host.hurry()
+        sweeper.sweep_these(reached)
         self.set_status(202)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from muxboard.hosts.way import Unreached
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from muxboard.hosts.way import Unreached
 
 FIRST_S = 2.0
 # A refused login costs 5 s of penalty at sshd, and the penalty begins at 15 s: this stays below it.
 FIRST_LOGIN_S = 30.0
-LONGEST_S = 300.0
+LONGEST_S = 60.0  # a host that is down is harmed by nobody, and is to be seen soon when it is back
 LONGEST_LOGIN_S = 1800.0
 JITTER = 0.25  # so that hosts that failed together do not come back together
 _LOGIN_STATES = {"auth_failed", "host_key_unknown", "host_key_changed"}
@@ -34,13 +34,13 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._last: Unreached | None = None
-        self._until = 0.0
+        self._until = self._tried = 0.0
 
     def check(self) -> None:
         """Raise the last failure while it stands."""
         if self._last is not None and self._clock() < self._until:
-            self._last.repeated = True
-            raise self._last
+            last = self._last
+            raise Unreached(last.state, last.problem, last.remedy, repeated=True)
 
     def failed(self, failure: Unreached) -> None:
         """Take in a failure: each in a row doubles the wait."""
@@ -49,7 +49,14 @@ class Breaker:
         wait = min(longest, first * 2 ** min(self._failures, 16))
         self._failures += 1
         self._last = failure
-        self._until = self._clock() + wait * random.uniform(1, 1 + JITTER)  # noqa: S311  not a secret
+        self._tried = self._clock()
+        self._until = self._tried + wait * random.uniform(1, 1 + JITTER)  # noqa: S311  not a secret
+
+    def hurry(self) -> None:
+        """Somebody asks for another try now: it may be as soon as the first step allows."""
+        if self._last is not None:
+            first = FIRST_LOGIN_S if self._last.state in _LOGIN_STATES else 0.0
+            self._until = min(self._until, self._tried + first)
 
     def worked(self) -> None:
         """Forget every failure."""

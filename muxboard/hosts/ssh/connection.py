@@ -131,6 +131,12 @@ class Connection:
         self.breaker.worked()
         return self._transport
 
+    def hurry(self) -> None:
+        """Try again soon after a failure, here and on the way."""
+        self.breaker.hurry()
+        if self._via is not None:
+            self._via.hurry()
+
     def drop(self) -> None:
         """Give the transport up; the next caller gets a new one."""
         transport, self._transport = self._transport, None

@@ -25,9 +25,30 @@ if TYPE_CHECKING:
 
 MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
 KEPT_SHELLS = 1  # open between commands
+MOST_SKIPPED = 31
 LOOK_TIMEOUT_S = 5.0
 _LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
 _LS_FIELDS = 4  # mode, links, uid, and the rest
+
+
+class LostOnTheWay(Unreached):
+    """The connection was there, and went away while a command was under way."""
+
+
+class Slow:
+    """How often to ask for something that hangs: every time, every second, every fourth, …"""
+
+    def __init__(self) -> None:
+        self._skip = self._left = 0
+
+    def due(self) -> bool:
+        """Whether to ask this time."""
+        if self._left:
+            self._left -= 1
+            return False
+        self._skip = min(MOST_SKIPPED, self._skip * 2 + 1)
+        self._left = self._skip
+        return True
 
 
 class RemoteWay:
@@ -58,7 +79,7 @@ class RemoteWay:
         self._env: dict[str, str] | None = None
         self._ticket = ""
         self._closed = False
-        self._slow: set[int] = set()  # indices of run_each that did not end in time, and are asked apart
+        self._slow: dict[int, Slow] = {}  # those of run_each that did not end in time
         self._tasks = Tasks(f"commands on {key}")
 
     async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
@@ -71,30 +92,35 @@ class RemoteWay:
         self, commands: Sequence[Sequence[str]], *, timeout_s: float
     ) -> list[Completed | Exception]:
         """All in one script; those that hung are asked apart, each in a shell of its own, so that one user's
-        hanging server hides nobody else's."""
-        results: dict[int, Completed | Exception] = {}
+        hanging server hides nobody else's. One that hangs again and again is asked ever less often."""
+        results: list[Completed | Exception] = [TimeoutError()] * len(commands)
+
+        async def ask(index: int) -> None:
+            results[index] = await self._one(commands[index], timeout_s)
+
+        def apart(indices: Sequence[int]) -> list[asyncio.Task[None]]:
+            tasks = (self._tasks.start(ask(index), f"command {index}") for index in indices)
+            return [task for task in tasks if task is not None]
+
+        slow = [index for index in range(len(commands)) if index in self._slow]
         together = [index for index in range(len(commands)) if index not in self._slow]
-        apart = sorted(self._slow & set(range(len(commands))))
-        waiting = [
-            self._tasks.start(self._one(commands[index], timeout_s), f"command {index}") for index in apart
-        ]
+        waiting = apart([index for index in slow if self._slow[index].due()])
         try:
             done = await self._retried([commands[index] for index in together], timeout_s)
+            for index, result in zip(together, done, strict=True):
+                results[index] = result
+            hung = [index for index in together if isinstance(results[index], TimeoutError)]
+            if len(commands) > 1:
+                waiting += apart(hung)
         finally:
             if waiting:
-                await asyncio.wait([task for task in waiting if task is not None])
-        results.update(zip(together, done, strict=True))
-        hung = [index for index in together if isinstance(results[index], TimeoutError)]
-        if len(commands) > 1 and hung:
-            again = [self._tasks.start(self._one(commands[i], timeout_s), f"command {i}") for i in hung]
-            waiting, apart = waiting + again, apart + hung
-            await asyncio.wait([task for task in again if task is not None])
-        for index, task in zip(apart, waiting, strict=True):
-            results[index] = task.result() if task is not None and not task.cancelled() else TimeoutError()
-        self._slow = {index for index, each in results.items() if isinstance(each, TimeoutError)}
-        if len(commands) == len(self._slow):
-            self._slow.clear()  # it is the host, not a user
-        return [results[index] for index in range(len(commands))]
+                await asyncio.wait(waiting)
+        still = {index for index, each in enumerate(results) if isinstance(each, TimeoutError)}
+        # All of them is the host, not a user.
+        self._slow = (
+            {index: self._slow.get(index, Slow()) for index in still} if len(still) < len(results) else {}
+        )
+        return results
 
     async def _one(self, argv: Sequence[str], timeout_s: float) -> Completed | Exception:
         try:
@@ -111,9 +137,7 @@ class RemoteWay:
             return []
         try:
             return await self._script(commands, timeout_s)
-        except Unreached as error:
-            if error.state != "unreachable" or error.repeated:
-                raise
+        except LostOnTheWay:
             return await self._script(commands, timeout_s)
 
     async def _script(
@@ -126,7 +150,9 @@ class RemoteWay:
             said = printable(" ".join(str(error).split()))[-200:]
             if not shell.worked and said:
                 raise Unreached("error", f"{self.login} gets no shell: {said}") from error
-            raise Unreached("unreachable", f"The connection to {self._destination.hop} was lost.") from error
+            raise LostOnTheWay(
+                "unreachable", f"The connection to {self._destination.hop} was lost."
+            ) from error
         except Stuck as error:
             self._connection.breaker.failed(stuck := self._stuck(timeout_s))
             self._connection.drop()
@@ -237,6 +263,9 @@ class RemoteWay:
 
     def lost(self, exit_code: int | None) -> bool:
         return exit_code is None or exit_code < 0 or exit_code == command.LOST
+
+    def hurry(self) -> None:
+        self._connection.hurry()
 
     async def close(self) -> None:
         await self._tasks.close()

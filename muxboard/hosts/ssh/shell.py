@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import threading
 from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.buffered_pipe import BufferedPipe
 
+from muxboard.hosts import marks
 from muxboard.hosts.ssh.script import OPENING, SHELL, Reader, script
 from muxboard.hosts.way import OUTPUT_BYTES, TooMuch
 
@@ -86,7 +86,7 @@ class Shell:
             Lost: The shell or its connection has gone.
             Stuck: The shell never came up.
         """
-        mark = secrets.token_hex(8)
+        mark = marks.fresh()
         reader = self._reader = Reader(commands, mark)
         turn = self._turn = self._loop.create_future()
         cut: type[Exception] | None = None
