@@ -36,7 +36,7 @@ class LostOnTheWay(Unreached):
 
 
 class Slow:
-    """How often to ask for something that hangs: every time, every second, every fourth, …"""
+    """How often to ask for something that hangs: every time, every second, every fourth time."""
 
     def __init__(self) -> None:
         self._skip = self._left = 0
