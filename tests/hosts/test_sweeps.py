@@ -148,6 +148,6 @@ async def test_children_see_no_secret_and_nothing_that_was_not_passed_on(tmux, m
     assert "secret" not in everything
     assert "MUXBOARD" not in everything
     assert "HOME=" in everything
-    argv, env = host.attach_command(host.login, "$0", view=False)
+    argv, env, _ = await host.on_pty(host.login, "$0", view=False)
     assert "secret" not in " ".join([*argv, *env.values()])
     assert "TMUX" not in env, "an attach would be refused as nested"

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -36,20 +37,16 @@ START_S = 20
 STOP_S = 15
 PRINTED_URL = re.compile(r"https?://\S+")
 
-# What the service imports at run time; the rest of the environment is the tests'.
-RUNTIME_PACKAGES = [
-    "click",
-    "deprecated",
-    "limits",
-    "msgspec",
-    "packaging",
-    "prometheus_client",
-    "ptyprocess",
-    "terminado",
-    "tornado",
-    "typing_extensions.py",
-    "wrapt",
-]
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
+
+
+def _runtime_packages() -> set[str]:
+    """What the service's dependencies put into the environment; the rest of it is the tests'."""
+    found: set[str] = set()
+    for name in LOCKED.findall((CHECKOUT / "requirements.lock").read_text()):
+        with contextlib.suppress(metadata.PackageNotFoundError):  # of another platform
+            found |= {file.parts[0] for file in metadata.files(name) or ()}
+    return found - {".."}  # programs, which lie outside
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ class Service:
         shutil.copytree(
             CHECKOUT / "muxboard", copy / "muxboard", ignore=shutil.ignore_patterns("__pycache__")
         )
-        for name in RUNTIME_PACKAGES:
+        for name in _runtime_packages():
             if (packages / name).is_dir():
                 shutil.copytree(packages / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
             elif (packages / name).exists():

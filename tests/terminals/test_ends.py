@@ -307,10 +307,10 @@ async def test_every_start_that_was_audited_has_its_end(desks, tmp_path, monkeyp
         await desk.open("sleep 1000")
     monkeypatch.undo()
 
-    def socket_is_gone(*_args):
+    async def socket_is_gone(*_args):
         raise Problem(Code.host_error)
 
-    monkeypatch.setattr(desk.programs, "command", socket_is_gone)
+    monkeypatch.setattr(desk.programs, "child", socket_is_gone)
     with pytest.raises(Problem):
         await desk.open("sleep 1000")
     lines = [json.loads(line) for line in (tmp_path / "audit").read_text().splitlines()]
