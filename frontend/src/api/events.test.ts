@@ -20,6 +20,7 @@ class FakeSource implements Source {
 let sources: FakeSource[];
 let states: LiveState[];
 let failures: number;
+let heard: string[];
 let events: InventoryEvents;
 const last = (): FakeSource => sources.at(-1) as FakeSource;
 
@@ -28,12 +29,14 @@ beforeEach(() => {
   sources = [];
   states = [];
   failures = 0;
+  heard = [];
   events = new InventoryEvents({
     open: () => {
       sources.push(new FakeSource());
       return last();
     },
-    inventory: () => {},
+    inventory: () => heard.push("inventory"),
+    hosts: (change) => heard.push(`hosts ${change.generation}`),
     checked: () => {},
     state: (state) => states.push(state),
     failed: () => {
@@ -51,6 +54,16 @@ afterEach(() => {
 test("the first event makes it live", () => {
   last().fire("inventory", { generation: 1, hosts: [] });
   expect(states).toEqual(["live"]);
+});
+
+test("the whole and its changes come in their order, and only from the newest stream", () => {
+  last().fire("inventory", { generation: 1, hosts: [] });
+  last().fire("hosts", { generation: 2, hosts: [] });
+  const old = last();
+  events.reconnect();
+  old.fire("hosts", { generation: 3, hosts: [] });
+  last().fire("inventory", { generation: 4, hosts: [] });
+  expect(heard).toEqual(["inventory", "hosts 2", "inventory"]);
 });
 
 test("silence longer than the watchdog reconnects", () => {

@@ -18,6 +18,8 @@ export interface Source {
 export interface EventsOptions {
   open: () => Source;
   inventory: (snapshot: Inventory) => void;
+  /** Some hosts, each whole, as they are now. */
+  hosts: (change: Inventory) => void;
   checked: (at: Record<string, number>) => void;
   state: (state: LiveState) => void;
   /** Called after each failure, before the next try: finds out about 401, which EventSource hides. */
@@ -84,6 +86,7 @@ export class InventoryEvents extends Disposable {
         read(data);
       });
     hear("inventory", (data) => this.options.inventory(data as Inventory));
+    hear("hosts", (data) => this.options.hosts(data as Inventory));
     hear("checked", (data) => this.options.checked((data as { hosts?: Record<string, number> }).hosts ?? {}));
     source.addEventListener("error", () => {
       if (source === this.#source) this.#lost();

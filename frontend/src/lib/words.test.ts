@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { count, span, tilde, visible } from "./words.ts";
+import { count, span, tilde, visible, visibleLines } from "./words.ts";
 
 test("counts and spans read as words", () => {
   expect(count(1, "window")).toBe("1 window");
@@ -22,4 +22,8 @@ test("control and bidi characters in names become visible", () => {
   expect(visible("a\u001b[31mb")).toBe("a␛[31mb");
   expect(visible("x\u202egnp.exe")).toBe("x\ufffdgnp.exe");
   expect(visible("naïve 🦀")).toBe("naïve 🦀");
+});
+
+test("lines to copy keep their ends, and nothing else that cannot be seen", () => {
+  expect(visibleLines("a\n\tb\r\u001b[2Jc\u202e")).toBe("a\n\tb␍␛[2Jc\ufffd");
 });

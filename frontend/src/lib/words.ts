@@ -1,5 +1,5 @@
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
+  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
 /** A span in words: `45 seconds`, `3 minutes`, `2 hours`. */
@@ -18,12 +18,21 @@ export function tilde(path: string, user: string): string {
   return path;
 }
 
+const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+function standIn(c: string): string {
+  return c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : c === "\u007f" ? "\u2421" : "\ufffd";
+}
+
 /**
  * A hostile name as one visible line: control and bidi-override characters become visible stand-ins, so
  * that a session's name cannot rearrange or hide the words around it.
  */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (c) =>
-    c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : c === "\u007f" ? "\u2421" : "\ufffd",
-  );
+  return text.replace(HIDDEN, standIn);
+}
+
+/** The same for text of several lines: line ends and tabs are what they are. */
+export function visibleLines(text: string): string {
+  return text.replace(HIDDEN, (c) => (c === "\n" || c === "\t" ? c : standIn(c)));
 }

@@ -16,6 +16,17 @@ export function rowKey(host: string, user: string, session: string): string {
   return JSON.stringify([host, user, session]);
 }
 
+/** The host of a row's key; null for other keys. */
+export function hostOfKey(key: string): string | null {
+  return key.startsWith("[") ? ((JSON.parse(key) as string[])[0] ?? null) : null;
+}
+
+/** The snapshot with some hosts as they are now. Hosts that did not change stay the same objects. */
+export function withHosts(snapshot: Inventory, change: Inventory): Inventory {
+  const news = new Map(change.hosts.map((host) => [host.key, host]));
+  return { generation: change.generation, hosts: snapshot.hosts.map((host) => news.get(host.key) ?? host) };
+}
+
 /** The last snapshot, and how far it can be trusted. The snapshot outlives the stream: the board paints at once. */
 export class InventoryStore extends Disposable {
   readonly changed = new Emitter();
@@ -35,8 +46,9 @@ export class InventoryStore extends Disposable {
   watch(): Closes {
     if (this.#events) return closing(() => {});
     const events = new InventoryEvents({
-      open: () => new EventSource(apiUrl("events")),
+      open: () => new EventSource(apiUrl("events?changes=1")),
       inventory: (snapshot) => this.#take(snapshot),
+      hosts: (change) => this.snapshot && this.#take(withHosts(this.snapshot, change)),
       checked: (at) => this.#freshen(at),
       state: (state) => {
         this.live = state;

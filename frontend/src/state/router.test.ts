@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readRoute, terminalPath } from "./router.ts";
+import { hostPath, readRoute, terminalPath } from "./router.ts";
 
 const base = new URL("https://ops.example/console/");
 const read = (path: string) => readRoute(new URL(path, base), base);
@@ -24,10 +24,17 @@ test("every name survives the way through the address bar", () => {
 });
 
 test("pages below the base path", () => {
-  expect(read("").page).toBe("board");
+  expect(read("")).toEqual({ page: "board", host: null });
   expect(read("login").page).toBe("login");
   expect(read("open").page).toBe("open");
   expect(read("/elsewhere").page).toBe("unknown");
+  expect(read("h/%ff").page).toBe("unknown");
   expect(read("h/web1/deploy").page).toBe("unknown");
   expect(read("h/web1/deploy/%ff").page).toBe("unknown");
+});
+
+test("a host has an address on the board", () => {
+  for (const host of ["web1", "a b", "%", "../x", "ü"]) {
+    expect(read(hostPath(host))).toEqual({ page: "board", host });
+  }
 });

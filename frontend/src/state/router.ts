@@ -4,7 +4,7 @@ import { Disposable, listen } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
 
 export type Route =
-  | { page: "board" }
+  | { page: "board"; host: string | null }
   | { page: "terminal"; target: Target; mode: TerminalMode }
   | { page: "login" }
   | { page: "open" }
@@ -14,11 +14,14 @@ export type Route =
 export function readRoute(url: URL, base: URL): Route {
   if (!url.pathname.startsWith(base.pathname)) return { page: "unknown" };
   const parts = url.pathname.slice(base.pathname.length).replace(/\/$/, "").split("/");
-  if (parts[0] === "" && parts.length === 1) return { page: "board" };
+  if (parts[0] === "" && parts.length === 1) return { page: "board", host: null };
   if (parts.length === 1 && (parts[0] === "login" || parts[0] === "open")) return { page: parts[0] };
-  if (parts[0] !== "h" || parts.length !== 4 || parts.includes("")) return { page: "unknown" };
+  if (parts[0] !== "h" || (parts.length !== 2 && parts.length !== 4) || parts.includes("")) {
+    return { page: "unknown" };
+  }
   try {
     const [host = "", user = "", session = ""] = parts.slice(1).map(decodeURIComponent);
+    if (parts.length === 2) return { page: "board", host };
     const mode = url.searchParams.get("mode") === "view" ? "view" : "control";
     return { page: "terminal", target: { host, user, session }, mode };
   } catch {
@@ -30,6 +33,11 @@ export function readRoute(url: URL, base: URL): Route {
 export function terminalPath(target: Target, mode: TerminalMode): string {
   const path = [target.host, target.user, target.session].map(encodeURIComponent).join("/");
   return mode === "view" ? `h/${path}?mode=view` : `h/${path}`;
+}
+
+/** The board with one host in sight. Relative to <base>. */
+export function hostPath(host: string): string {
+  return `h/${encodeURIComponent(host)}`;
 }
 
 export class Router extends Disposable {

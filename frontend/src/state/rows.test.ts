@@ -1,45 +1,10 @@
 import { expect, test } from "vitest";
-import type { HostView, SessionView, UserView } from "../api/types.gen.ts";
-import { arrange, freeName, needlesOf, rowsOf, summarise } from "./rows.ts";
+import { parseFilter } from "./filter.ts";
+import { withHosts } from "./inventory.ts";
+import { host, session, user } from "./made-up.ts";
+import { Arranger, freeName } from "./rows.ts";
+import { summarise } from "./summary.ts";
 
-const session = (name: string, more: Partial<SessionView> = {}): SessionView => ({
-  id: "$1",
-  name,
-  windows: 1,
-  created: 0,
-  activity: 0,
-  attached: 0,
-  command: "bash",
-  directory: "/",
-  title: "",
-  ...more,
-});
-const user = (name: string, sessions: SessionView[], more: Partial<UserView> = {}): UserView => ({
-  name,
-  state: "ok",
-  problem: null,
-  remedy: null,
-  stale: false,
-  may_create: true,
-  may_control: true,
-  sessions,
-  ...more,
-});
-const host = (key: string, users: UserView[], more: Partial<HostView> = {}): HostView => ({
-  key,
-  label: key,
-  hostname: key,
-  local: false,
-  state: "ok",
-  problem: null,
-  remedy: null,
-  checked_at: 0,
-  seen_at: 0,
-  stale: false,
-  sweep_ms: 1,
-  users,
-  ...more,
-});
 const inventory = {
   generation: 1,
   hosts: [
@@ -54,37 +19,97 @@ const inventory = {
     }),
   ],
 };
+const arrange = (filter: string) => new Arranger().arrange(inventory, parseFilter(filter));
 const names = (filter: string): string[] =>
-  rowsOf(arrange(inventory, needlesOf(filter))).map((r) => r.session.name);
+  arrange(filter).flatMap((h) => h.users.flatMap((u) => u.rows.map((r) => r.session.name)));
+const hosts = (filter: string): string[] => arrange(filter).map((h) => h.host.key);
 
-test("every needle must match somewhere in the row", () => {
+test("every word must be found somewhere: in the session, its user or its host", () => {
   expect(names("")).toEqual(["api", "worker", "relay"]);
   expect(names("VIM srv")).toEqual(["api"]);
   expect(names("web1 worker")).toEqual(["worker"]);
   expect(names("nothing like it")).toEqual([]);
 });
 
+test("a word with a field is looked for only there", () => {
+  expect(names("user:deploy")).toEqual(["api", "worker"]);
+  expect(names("session:api")).toEqual(["api"]);
+  expect(names("command:api")).toEqual([]);
+  expect(names("dir:/srv host:web")).toEqual(["api"]);
+  expect(names("host:edge session:relay")).toEqual(["relay"]);
+  expect(hosts("session:web1")).toEqual([]);
+});
+
 test("states are found by their words, with or without rows", () => {
   expect(names("unreachable")).toEqual(["relay"]);
-  const refused = arrange(inventory, needlesOf("refused"));
-  expect(refused.map((h) => h.host.key)).toEqual(["db1"]);
-  expect(refused[0]?.users[0]?.user.name).toBe("postgres");
+  expect(names("state:unreachable")).toEqual(["relay"]);
+  expect(hosts("refused")).toEqual(["db1"]);
+  expect(hosts("state:refused")).toEqual(["db1"]);
+  expect(hosts("state:trouble")).toEqual(["db1", "edge7"]);
+  expect(hosts("state:stale")).toEqual(["edge7"]);
+  expect(names("state:ok")).toEqual(["api", "worker"]);
+  expect(names("state:detached")).toEqual(["api", "worker", "relay"]);
 });
 
 test("no tmux server and a server without sessions are told apart", () => {
   const empty = { generation: 1, hosts: [host("a", [user("x", []), user("y", [], { state: "no_server" })])] };
   const found = (filter: string): string[] =>
-    arrange(empty, needlesOf(filter)).flatMap((h) => h.users.map((u) => u.user.name));
+    new Arranger().arrange(empty, parseFilter(filter)).flatMap((h) => h.users.map((u) => u.user.name));
   expect(found("no sessions")).toEqual(["x"]);
   expect(found("no tmux server")).toEqual(["y"]);
 });
 
-test("the summary counts what is there and what is in trouble", () => {
-  expect(summarise(inventory)).toEqual({
-    sessions: "3 sessions on 3 hosts",
-    asking: "",
-    troubles: ["1 host unreachable", "1 tmux user refused"],
+test("a host that did not change is not arranged again", () => {
+  const arranger = new Arranger();
+  const tokens = parseFilter("");
+  const before = arranger.arrange(inventory, tokens);
+  const change = { generation: 2, hosts: [host("db1", [user("postgres", [session("new")])])] };
+  const after = arranger.arrange(withHosts(inventory, change), tokens);
+  expect(after.map((group, index) => group === before[index])).toEqual([true, false, true]);
+  expect(after[1]?.users[0]?.rows.map((row) => row.session.name)).toEqual(["new"]);
+});
+
+test("a change of a host that is not there adds none", () => {
+  const change = { generation: 2, hosts: [host("elsewhere", [])] };
+  const after = withHosts(inventory, change);
+  expect(after.hosts).toEqual(inventory.hosts);
+  expect(after.generation).toBe(2);
+});
+
+test("the summary counts what is there and what is in trouble, and how to see it", () => {
+  const { sessions, asking, troubles } = summarise(inventory);
+  expect(sessions).toBe("3 sessions on 3 hosts");
+  expect(asking).toBeNull();
+  expect(troubles.map(({ text, filter }) => [text, filter])).toEqual([
+    ["1 host unreachable", "state:unreachable"],
+    ["1 tmux user refused", "state:sudo_refused"],
+  ]);
+});
+
+test("what needs somebody most comes first, and many kinds are told in short", () => {
+  const states = [
+    "unreachable",
+    "timeout",
+    "host_key_changed",
+    "auth_failed",
+    "unreachable",
+    "pending",
+  ] as const;
+  const { asking, troubles } = summarise({
+    generation: 1,
+    hosts: states.map((state, index) => host(`h${index}`, [], { state })),
   });
+  expect(asking?.text).toBe("asking 1 host…");
+  expect(troubles.map(({ text }) => text)).toEqual([
+    "1 key changed",
+    "1 login refused",
+    "1 too slow",
+    "2 unreachable",
+  ]);
+});
+
+test("every tally's filter finds just what it counts", () => {
+  for (const { filter } of summarise(inventory).troubles) expect(hosts(filter)).toHaveLength(1);
 });
 
 test("a suggested name is always free", () => {

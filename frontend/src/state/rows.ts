@@ -1,6 +1,6 @@
 import type { HostView, Inventory, SessionView, UserView } from "../api/types.gen.ts";
-import { count } from "../lib/words.ts";
-import { type Condition, emptyCondition, hostCondition, userCondition } from "./conditions.ts";
+import { emptyCondition, hostCondition, isTrouble, saidByHost, userCondition } from "./conditions.ts";
+import { type Facts, factsOf, open, stateFacts, type Token } from "./filter.ts";
 import { rowKey } from "./inventory.ts";
 
 export interface Row {
@@ -11,94 +11,102 @@ export interface Row {
 }
 export interface UserRows {
   user: UserView;
-  rows: Row[];
+  rows: readonly Row[];
 }
+/** A host as it is shown: the users and sessions of it that the filter leaves. */
 export interface HostRows {
   host: HostView;
-  users: UserRows[];
+  users: readonly UserRows[];
 }
 
-export function needlesOf(filter: string): string[] {
-  return filter.toLowerCase().split(/\s+/).filter(Boolean);
+function hostFacts(host: HostView): Facts {
+  const condition = hostCondition(host);
+  const state =
+    host.state === "ok" ? "" : stateFacts(host.state, condition.word, isTrouble(condition) ? "trouble" : "");
+  return factsOf({ host: host.key, more: `${host.label}\n${host.hostname}`, state });
 }
 
-function has(needle: string, texts: readonly string[]): boolean {
-  return texts.some((text) => text.toLowerCase().includes(needle));
-}
-
-function stateWords(host: HostView, user: UserView, session: SessionView | null): string[] {
-  const words = [hostCondition(host).word, host.state, userCondition(user).word, user.state];
+function userFacts(host: HostView, user: UserView): Facts {
+  const condition = userCondition(user);
+  const words = [user.state as string, condition.word];
+  if (user.state === "ok" && host.state !== "ok") words.length = 0; // the host says otherwise
+  if (isTrouble(condition) && !saidByHost(host, user)) words.push("trouble");
   if (user.stale) words.push("stale");
-  if (session) words.push(session.attached > 0 ? "attached" : "detached");
-  else words.push(emptyCondition(user).word);
-  return words;
+  if (user.sessions.length === 0) words.push(emptyCondition(user).word);
+  return factsOf({ user: user.name, state: stateFacts(...words) });
+}
+
+function sessionFacts(session: SessionView): Facts {
+  return factsOf({
+    session: session.name,
+    command: session.command,
+    dir: session.directory,
+    more: session.title,
+    state: stateFacts(session.attached > 0 ? "attached" : "detached"),
+  });
 }
 
 /**
- * The snapshot as it is shown. Every needle must be found in a row (name, command, directory, its user, its
- * host, its states); a user without sessions stays when it matches by itself, so that "refused" finds it.
+ * Arranges snapshots under a filter. A host that is the same object as before is not looked at again, so that an
+ * update costs what changed, and typing costs one look at each session.
  */
-export function arrange(inventory: Inventory, needles: readonly string[]): HostRows[] {
-  const out: HostRows[] = [];
-  for (const host of inventory.hosts) {
-    const hostTexts = [host.key, host.label, host.hostname];
+export class Arranger {
+  #facts = new WeakMap<HostView | UserView | SessionView, Facts>();
+  #known = new WeakMap<HostView, HostRows | null>();
+  #tokens: readonly Token[] = [];
+
+  /**
+   * Every token must hold for a row: for its session, its user or its host. A user without sessions stays when
+   * it matches by itself, and so does a host, so that `refused` finds it.
+   */
+  arrange(inventory: Inventory, tokens: readonly Token[]): HostRows[] {
+    if (tokens !== this.#tokens) {
+      this.#tokens = tokens;
+      this.#known = new WeakMap();
+    }
+    const out: HostRows[] = [];
+    for (const host of inventory.hosts) {
+      let rows = this.#known.get(host);
+      if (rows === undefined) {
+        rows = this.#host(host, tokens);
+        this.#known.set(host, rows);
+      }
+      if (rows) out.push(rows);
+    }
+    return out;
+  }
+
+  #host(host: HostView, tokens: readonly Token[]): HostRows | null {
+    const asked = this.#open(tokens, host, hostFacts);
     const users: UserRows[] = [];
     for (const user of host.users) {
-      const around = [...hostTexts, user.name];
-      const rows = user.sessions
-        .filter((s) => {
-          const texts = [s.name, s.command, s.directory, s.title, ...around, ...stateWords(host, user, s)];
-          return needles.every((needle) => has(needle, texts));
-        })
-        .map((session) => ({ key: rowKey(host.key, user.name, session.name), host, user, session }));
-      const alone = user.sessions.length === 0 ? [...around, ...stateWords(host, user, null)] : around;
-      if (rows.length > 0 || needles.every((needle) => has(needle, alone))) users.push({ user, rows });
+      const left = this.#open(asked, user, () => userFacts(host, user));
+      const found = user.sessions.filter((session) => this.#open(left, session, sessionFacts).length === 0);
+      if (found.length === 0 && left.length > 0) continue;
+      const rows = found.map((session) => ({
+        key: rowKey(host.key, user.name, session.name),
+        host,
+        user,
+        session,
+      }));
+      users.push({ user, rows });
     }
-    const own = [...hostTexts, hostCondition(host).word, host.state];
-    if (users.length > 0 || needles.every((needle) => has(needle, own))) out.push({ host, users });
+    return users.length > 0 || asked.length === 0 ? { host, users } : null;
   }
-  return out;
-}
 
-export function rowsOf(hosts: readonly HostRows[]): Row[] {
-  return hosts.flatMap((host) => host.users.flatMap((user) => user.rows));
-}
-
-/** A user's failure that is the whole host's: it is said once. */
-export function saidByHost(host: HostView, user: UserView): boolean {
-  return user.state === "error" && host.state !== "ok";
-}
-
-export interface Summary {
-  sessions: string;
-  asking: string;
-  troubles: string[];
-}
-
-/** The line on top: what there is, and what needs somebody. */
-export function summarise(inventory: Inventory): Summary {
-  const { hosts } = inventory;
-  const sessions = hosts.reduce((n, h) => n + h.users.reduce((m, u) => m + u.sessions.length, 0), 0);
-  const failed = hosts.map(hostCondition).filter((c) => c.tone === "bad" || c.tone === "danger");
-  const refused = hosts
-    .flatMap((h) => h.users.filter((user) => !saidByHost(h, user)).map(userCondition))
-    .filter((c) => c.tone === "bad");
-  const pending = hosts.filter((h) => h.state === "pending").length;
-  return {
-    sessions: `${count(sessions, "session")} on ${count(hosts.length, "host")}`,
-    asking: pending > 0 ? `asking ${count(pending, "host")}…` : "",
-    troubles: [
-      ...tally(failed, "host", (word) => (word === "host key changed" ? "with a changed key" : word)),
-      ...tally(refused, "tmux user", (word) => (word === "sudo refused" ? "refused" : word)),
-    ],
-  };
-}
-
-/** `1 host unreachable`; with more than two kinds of trouble only their number: the rows say the rest. */
-function tally(troubled: Condition[], noun: string, say: (word: string) => string): string[] {
-  const words = [...new Set(troubled.map((c) => c.word))];
-  if (words.length > 2) return [`${count(troubled.length, noun)} in trouble`];
-  return words.map((word) => `${count(troubled.filter((c) => c.word === word).length, noun)} ${say(word)}`);
+  #open<T extends HostView | UserView | SessionView>(
+    tokens: readonly Token[],
+    thing: T,
+    say: (thing: T) => Facts,
+  ): readonly Token[] {
+    if (tokens.length === 0) return tokens;
+    let facts = this.#facts.get(thing);
+    if (!facts) {
+      facts = say(thing);
+      this.#facts.set(thing, facts);
+    }
+    return open(tokens, facts);
+  }
 }
 
 /** A free name for a new session: `main`, then `main-2`, … */

@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from "lit";
+import { visible } from "../lib/words.ts";
 import { codeLine } from "./code-line.ts";
 import { icon } from "./icons.ts";
 
@@ -37,10 +38,18 @@ export function firstAnswer(): TemplateResult {
   </section>`;
 }
 
+export function unknownHost(host: string | null): TemplateResult {
+  return html`<section class="teach" data-testid="unknown-host" role="status">
+    <p>There is no host <span class="mono">${visible(host ?? "")}</span> here, or it is not granted to you.
+      <a class="link" href="./">All hosts</a></p>
+  </section>`;
+}
+
 export function nothingFound(filter: string, clear: () => void): TemplateResult {
   return html`<section class="teach" data-testid="nothing-found">
     <p>Nothing matches <span class="mono">${filter}</span>.</p>
-    <p class="soft">The filter looks at host, user, name, command, directory and state.</p>
+    <p class="soft">The filter looks at host, user, session, command, directory and state; <span class="mono">host:</span>,
+      <span class="mono">state:</span> and so on look at one of them.</p>
     <div><button class="button" @click=${clear}>Clear the filter <kbd>Esc</kbd></button></div>
   </section>`;
 }

@@ -1,7 +1,9 @@
 /** What the dashboard's keys do; the dashboard implements it. */
 export interface BoardCommands {
   move(step: number): void;
+  page(way: number): void;
   edge(last: boolean): void;
+  fold(folded: boolean): void;
   open(newTab: boolean): void;
   view(): void;
   create(): void;
@@ -39,6 +41,10 @@ export function boardKey(event: KeyboardEvent, board: BoardCommands): void {
       ArrowDown: () => board.move(1),
       k: () => board.move(-1),
       ArrowUp: () => board.move(-1),
+      PageDown: () => board.page(1),
+      PageUp: () => board.page(-1),
+      ArrowLeft: () => board.fold(true),
+      ArrowRight: () => board.fold(false),
       Home: () => board.edge(false),
       End: () => board.edge(true),
       v: () => board.view(),

@@ -3,14 +3,15 @@ import { classMap } from "lit/directives/class-map.js";
 import { segments } from "../lib/marks.ts";
 import { clock, exact, now } from "../lib/time.ts";
 import { count, tilde, visible } from "../lib/words.ts";
+import type { Marks } from "../state/filter.ts";
 import { terminalPath } from "../state/router.ts";
 import type { Row } from "../state/rows.ts";
 import { icon } from "./icons.ts";
 import "./mux-ago.ts";
 
-/** What a row needs to know beside its own facts. */
+/** What a line of the board needs to know beside its own facts. */
 export interface RowContext {
-  needles: readonly string[];
+  marks: Marks;
   active: string | null;
   fresh: ReadonlySet<string>;
   menu: string | null;
@@ -32,10 +33,17 @@ export function mainPath(row: Row): string {
   return terminalPath(targetOf(row), row.user.may_control ? "control" : "view");
 }
 
+/** What the columns are, for those who do not see them: to eyes each cell says it by itself. */
+export function boardColumns(): TemplateResult {
+  const names = ["Session", "Running", "Windows", "Age", "Last output", "Attached", "Actions"];
+  return html`<div class="words-only" role="rowgroup"><div role="row" aria-rowindex="1">
+    ${names.map((name) => html`<span role="columnheader">${name}</span>`)}</div></div>`;
+}
+
 /** One session, one line. Only the active row's controls are tab stops: Tab leaves the list, arrows move in it. */
-export function boardRow(row: Row, context: RowContext): TemplateResult {
+export function boardRow(row: Row, index: number, context: RowContext): TemplateResult {
   const { session, user, host } = row;
-  const { needles } = context;
+  const { marks } = context;
   const active = context.active === row.key;
   const { stale } = user;
   const stop = active ? "0" : "-1";
@@ -43,29 +51,30 @@ export function boardRow(row: Row, context: RowContext): TemplateResult {
   const main = mainPath(row);
   const directory = tilde(session.directory, user.name);
   const go = (path: string) => (event: MouseEvent) => context.follow(event, path);
-  return html`<li class=${classMap({ row: true, active, stale, fresh: context.fresh.has(row.key) })}
-      data-testid="session-row" data-key=${row.key} data-host=${host.key} data-user=${user.name} data-name=${session.name}>
-    <span class="row-name">
+  return html`<div class=${classMap({ row: true, active, stale, fresh: context.fresh.has(row.key) })} role="row"
+      aria-rowindex=${index + 2} data-testid="session-row" data-key=${row.key} data-host=${host.key}
+      data-user=${user.name} data-name=${session.name}>
+    <span class="row-name" role="cell">
       <a href=${main} tabindex=${stop} data-name-link title=${visible(session.title || session.name)}
-        @click=${go(main)}>${marked(session.name, needles)}</a>
+        @click=${go(main)}>${marked(session.name, marks.session)}</a>
       ${context.fresh.has(row.key) ? html`<span class="badge">new</span>` : nothing}
     </span>
-    <span class="row-doing" title=${visible(`${session.command}  ${session.directory}`)}>
-      <span class="command">${marked(session.command, needles)}</span>&ensp;${marked(directory, needles)}
+    <span class="row-doing" role="cell" title=${visible(`${session.command}  ${session.directory}`)}>
+      <span class="command">${marked(session.command, marks.command)}</span>&ensp;${marked(directory, marks.dir)}
     </span>
-    <span class="row-windows">${count(session.windows, "window")}</span>
-    <span class="row-created"><mux-ago .words=${"age"} .label=${"Created "} .at=${session.created}></mux-ago></span>
-    <span class="row-active"><span class="lead">active </span>${
+    <span class="row-windows" role="cell">${count(session.windows, "window")}</span>
+    <span class="row-created" role="cell"><mux-ago .words=${"age"} .label=${"Created "} .at=${session.created}></mux-ago></span>
+    <span class="row-active" role="cell"><span class="lead">active </span>${
       stale
         ? html`<span title=${exact(session.activity)}>${clock(session.activity, now())}</span>`
         : html`<mux-ago .label=${"Last output "} .at=${session.activity}></mux-ago>`
     }</span>
-    <span class="row-attached">${
+    <span class="row-attached" role="cell">${
       session.attached > 0
         ? html`<span class="condition on">${icon("dot")}${session.attached}<span class="lead">attached</span></span>`
         : html`<span class="faint"><span aria-hidden="true">–</span><span class="words-only">nobody attached</span></span>`
     }</span>
-    <span class="row-actions">
+    <span class="row-actions" role="cell">
       ${
         user.may_control
           ? html`<a class="plain on-demand" href=${view} tabindex=${stop} data-testid="view" title="View only (v)"
@@ -79,5 +88,5 @@ export function boardRow(row: Row, context: RowContext): TemplateResult {
         aria-expanded=${context.menu === row.key ? "true" : "false"} aria-label="More for ${visible(session.name)}"
         @click=${(event: Event) => context.openMenu(row, event.currentTarget as HTMLElement)}>${icon("more")}</button>
     </span>
-  </li>`;
+  </div>`;
 }

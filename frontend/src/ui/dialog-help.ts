@@ -2,8 +2,9 @@ import { html } from "lit";
 import { MuxDialog } from "./mux-dialog.ts";
 
 const BOARD: [string[], string][] = [
-  [["/"], "filter by host, user, name, command, directory, state"],
-  [["j", "k", "↓", "↑"], "move"],
+  [["/"], "filter; only what is in sight is on the page, so the browser's own search misses the rest"],
+  [["j", "k", "↓", "↑"], "move; Home, End, Page Up, Page Down go further"],
+  [["←", "→"], "fold a host away, unfold it"],
   [["Enter"], "attach here"],
   [["Ctrl", "Enter"], "attach in a new tab"],
   [["v"], "view only"],
@@ -11,6 +12,12 @@ const BOARD: [string[], string][] = [
   [["r"], "rename"],
   [["x"], "kill"],
   [["Esc"], "back: close, then clear the filter"],
+];
+const FILTER: [string, string][] = [
+  ["api deploy", "both words, anywhere: host, user, session, command, directory, state"],
+  ["host: user: session:", "only there, e.g. host:web1"],
+  ["command: dir:", 'e.g. dir:/srv, or dir:"/srv/my app"'],
+  ["state:", "e.g. unreachable, timeout, refused, stale, attached; trouble: whatever needs somebody"],
 ];
 const TERMINAL: [string[], string][] = [
   [["Ctrl", "Shift", "F"], "search in what is on the page"],
@@ -29,7 +36,9 @@ export class MuxDialogHelp extends MuxDialog {
   protected readonly heading = "Keys";
 
   protected override body() {
-    return html`<h3>Board</h3>${list(BOARD)}<h3>Terminal</h3>${list(TERMINAL)}
+    return html`<h3>Board</h3>${list(BOARD)}<h3>Filter</h3>
+      <dl class="keys">${FILTER.map(([word, means]) => html`<dt class="mono small">${word}</dt><dd>${means}</dd>`)}</dl>
+      <h3>Terminal</h3>${list(TERMINAL)}
       <div class="dialog-buttons"><button class="button" autofocus>Close</button></div>`;
   }
 }

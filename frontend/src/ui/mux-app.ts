@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from "lit";
+import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
 import type { Route } from "../state/router.ts";
 import { fetchRenderer } from "../term/renderer.ts";
@@ -29,11 +30,12 @@ export class MuxApp extends MuxElement {
   protected override updated(): void {
     const app = this.#app;
     if (!app) return;
-    const page = app.router.route.page;
+    const { route } = app.router; // as it was drawn: it may change here
+    const { page } = route;
     if (app.auth.state === "out" && page !== "login") app.router.askLogin();
     if (app.auth.state === "out") app.inventory.forget();
-    if (page === "board") {
-      document.title = "muxboard";
+    if (route.page === "board") {
+      document.title = route.host === null ? "muxboard" : `${visible(route.host)} · muxboard`;
       // Safari has no idle callback; half a second is idle enough.
       const idle = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 500));
       if (app.auth.state === "in") idle(() => void this.#needTerminal(true));
@@ -79,7 +81,7 @@ export class MuxApp extends MuxElement {
     }
     switch (route.page) {
       case "board":
-        return html`<mux-dashboard .app=${app}></mux-dashboard>`;
+        return html`<mux-dashboard .app=${app} .host=${route.host}></mux-dashboard>`;
       case "terminal":
         if (this.#terminalFailed) {
           return lonely("This page is older than the service.", "Load it again to get the terminal.", {

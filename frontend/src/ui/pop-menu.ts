@@ -22,6 +22,7 @@ export class MuxMenu extends MuxElement {
   declare items: MenuItem[];
   declare note: TemplateResult | undefined;
   declare anchor: HTMLElement;
+  #anchorTop = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -31,13 +32,23 @@ export class MuxMenu extends MuxElement {
     };
     this.hold(listen(document, "pointerdown", away, { capture: true }));
     this.hold(listen(window, "resize", () => this.#done(false)));
-    this.hold(listen(document, "scroll", () => this.#done(false), { capture: true, passive: true }));
+    this.hold(
+      listen(document, "scroll", () => this.#moved() && this.#done(false), { capture: true, passive: true }),
+    );
+  }
+
+  /** A list that grew above the anchor scrolls, too, but leaves the anchor where it is. */
+  #moved(): boolean {
+    return (
+      !this.anchor.isConnected || Math.abs(this.anchor.getBoundingClientRect().top - this.#anchorTop) > 2
+    );
   }
 
   protected override firstUpdated(): void {
     const menu = this.querySelector<HTMLElement>(".menu");
     if (!menu) return;
     const at = this.anchor.getBoundingClientRect();
+    this.#anchorTop = at.top;
     const below = at.bottom + 4 + menu.offsetHeight <= innerHeight;
     const top = below ? at.bottom + 4 : Math.max(8, at.top - 4 - menu.offsetHeight);
     menu.style.setProperty("top", `${top}px`);
