@@ -231,13 +231,14 @@ _SUDO = re.compile(
 )
 
 
-def classify(target: Target, login: str, stderr: str) -> UserReport:
+def classify(target: Target, login: str, stderr: str, path: str = "/usr/bin/tmux") -> UserReport:
     """Return what a failed listing means.
 
     Args:
         target: Whose server was asked.
         login: The Unix user that asked.
         stderr: What the command said.
+        path: Where tmux is on the host.
     """
 
     def report(state: UserState, problem: str | None, remedy: str | None = None) -> UserReport:
@@ -252,10 +253,20 @@ def classify(target: Target, login: str, stderr: str) -> UserReport:
     if re.search(r"unknown user:? ", stderr):
         return report("error", f"There is no Unix user {target.user}.", f"useradd -m {target.user}")
     if target.sudo and any(_SUDO.match(line) for line in lines):
+        if "no new privileges" in stderr:
+            return report(
+                "sudo_refused",
+                "sudo may not become anybody: its service has NoNewPrivileges.",
+                "NoNewPrivileges=false under [Service] in the unit",
+            )
+        if "must have a tty" in stderr:
+            return report(
+                "sudo_refused", "sudo wants a terminal (requiretty).", f"Defaults:{login} !requiretty"
+            )
         return report(
             "sudo_refused",
             f"{login} may not run tmux as {target.user}.",
-            f"{login} ALL=({target.user}) NOPASSWD: /usr/bin/tmux",
+            f"{login} ALL=({target.user}) NOPASSWD: {path}",
         )
     return report("error", f"tmux said: {printable(said)}")
 

@@ -1,6 +1,7 @@
 """Hosts over ssh. paramiko, its threads and OpenSSH's programs are known here and nowhere else.
 
 - ``known``       known host keys, purely
+- ``verdict``     what follows from them
 - ``login``       what logs in where; authenticates a transport
 - ``breaker``     how long to leave a host alone after a failure
 - ``connection``  one warm transport: made when asked for, kept, made again

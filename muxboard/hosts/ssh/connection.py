@@ -8,7 +8,7 @@ import os
 import random
 import socket
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import paramiko
 
@@ -16,6 +16,7 @@ from muxboard.hosts.flight import Flight
 from muxboard.hosts.ssh import known
 from muxboard.hosts.ssh.breaker import Breaker
 from muxboard.hosts.ssh.login import Login, authenticate
+from muxboard.hosts.ssh.verdict import prefer, refused
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Unreached
 from muxboard.tasks import Tasks, Threads
@@ -32,6 +33,7 @@ CONNECTS = 6  # key exchanges at once: more would only delay the loop and each o
 DIALS = 64  # connections that are being made, at once
 DIALS_PER_ADDRESS = 4  # sshd drops at random beyond 10 that have not logged in (MaxStartups 10:30:100)
 GREETING_TRIES = 4
+Step = Literal["reach", "host_key", "login"]
 
 
 class Trust(NamedTuple):
@@ -98,6 +100,12 @@ class Connection:
         self._tasks = Tasks(f"connection to {hop}")
         self._flight = Flight(self._connect, self._tasks, "connect")
         self._transport: paramiko.Transport | None = None
+        self._attempt: _Attempt | None = None
+
+    @property
+    def step(self) -> Step:
+        """How far the latest try has come, or came."""
+        return self._attempt.step if self._attempt is not None else "reach"
 
     async def transport(self) -> paramiko.Transport:
         """Return a transport that is logged in.
@@ -113,7 +121,9 @@ class Connection:
         return await self._flight.join()
 
     async def _connect(self) -> paramiko.Transport:
-        attempt = _Attempt(self.hop, self._login, self._trust, self._via, self._threads, self._timeout_s)
+        attempt = self._attempt = _Attempt(
+            self.hop, self._login, self._trust, self._via, self._threads, self._timeout_s
+        )
         try:
             async with self._gates.address(str(self._via.hop if self._via else self.hop)):
                 async with self._gates.dials:
@@ -185,6 +195,7 @@ class _Attempt:
         self._sock: socket.socket | paramiko.Channel | None = None
         self._transport: paramiko.Transport | None = None
         self._stage = ""
+        self.step: Step = "reach"
 
     def abort(self) -> None:
         """Give up; calls that wait in threads come back."""
@@ -295,6 +306,7 @@ class _Attempt:
 
     async def log_in(self) -> paramiko.Transport:
         """Exchange keys, check the host's and log in."""
+        self.step = "host_key"
         try:
             async with asyncio.timeout(self._timeout_s):
                 self._stage = f"The key exchange with {self._hop} did not end"
@@ -323,6 +335,7 @@ class _Attempt:
         transport.start_client(timeout=self._timeout_s * 4)
         self._check_key(transport, lines)
         self._stage = f"{self._hop} did not answer the login"
+        self.step = "login"
         authenticate(transport, self._login, str(self._hop))
 
     def _known_lines(self) -> list[known.Line]:
@@ -349,44 +362,6 @@ class _Attempt:
                 ) from error
             return
         raise refused(verdict, self._hop, self._trust.files[0], shown.get_name(), known.fingerprint(blob))
-
-
-def prefer(transport: paramiko.Transport, lines: Sequence[known.Line], hop: Hop) -> None:
-    """Ask for a kind of host key that is known, certificates first where an authority vouches."""
-    options = transport.get_security_options()
-    usual = tuple(options.key_types)
-    mine = {
-        name
-        for kind in known.kinds(lines, hop.hostname, hop.port)
-        for name in (("rsa-sha2-512", "rsa-sha2-256") if kind == "ssh-rsa" else (kind,))
-    }
-    first = tuple(kind for kind in usual if kind in mine)
-    if known.certified(lines, hop.hostname, hop.port):
-        first = tuple(kind + known.CERT_SUFFIX for kind in usual) + first
-    options.key_types = first + tuple(kind for kind in usual if kind not in first)
-
-
-def refused(verdict: known.Verdict, hop: Hop, file: str, kind: str, fingerprint: str) -> Unreached:
-    """Return what is said about a host whose key is not known to be its own."""
-    name = known.name_of(hop.hostname, hop.port)
-    scan = f"ssh-keyscan -p {hop.port} -t {kind.partition('-cert')[0].removeprefix('ssh-')} {hop.hostname}"
-    compare = "# on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\n"
-    if verdict == "unknown":
-        return Unreached(
-            "host_key_unknown",
-            f"The host key of {hop} is not known. It shows {kind} {fingerprint}.",
-            f"{compare}{scan} | tee -a {file} | ssh-keygen -lf -",
-        )
-    if verdict == "revoked":
-        return Unreached(
-            "host_key_changed", f"The host key of {hop} is marked @revoked: {kind} {fingerprint}.", None
-        )
-    return Unreached(
-        "host_key_changed",
-        f"The host key of {hop} is not the known one. It shows {kind} {fingerprint}: "
-        "the host was set up anew, or somebody stands in between.",
-        f"{compare}ssh-keygen -R '{name}' -f {file} && {scan} | tee -a {file} | ssh-keygen -lf -",
-    )
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from muxboard.hosts.ssh.command import Destination
-    from muxboard.hosts.ssh.connection import Connection
+    from muxboard.hosts.ssh.connection import Connection, Step
     from muxboard.hosts.ssh.fleet import Fleet
 
 MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
@@ -218,6 +218,46 @@ class RemoteWay:
                 shell.close()
                 self._open -= 1
             self._freed.notify()
+
+    # --- for those who want to know where it fails
+
+    @property
+    def step(self) -> Step:
+        """How far the latest login has come, or came."""
+        return self._connection.step
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions sshd is said to grant one connection."""
+        return self._sessions
+
+    async def connect(self) -> None:
+        """Log in, unless that is done."""
+        await self._connection.transport()
+
+    async def granted(self, most: int, *, timeout_s: float) -> int:
+        """Return how many sessions one connection is granted, at most ``most``; none stays open for it.
+
+        Raises:
+            TimeoutError: The host did not answer.
+        """
+        transport = await self._connection.transport()
+        opened: list[paramiko.Channel] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._open + len(opened) < most:
+                    opened.append(await self._fleet.io.run(lambda: transport.open_session(timeout=timeout_s)))
+        except paramiko.ChannelException:
+            pass  # that is the answer
+        except (EOFError, OSError, paramiko.SSHException) as error:
+            said = printable(str(error))[:200]
+            raise Unreached(
+                "unreachable", f"{self._destination.hop} ended the connection: {said}."
+            ) from error
+        finally:
+            for channel in opened:
+                self._fleet.io.start(channel.close)
+        return self._open + len(opened)
 
     # --- what a path, a user, a directory is
 
