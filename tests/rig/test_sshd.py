@@ -86,6 +86,15 @@ def test_a_key_logs_in_and_its_logins_are_counted(start_sshd, unix_users, make_k
     assert client(sshd, unix_users.deploy, "-o", "BatchMode=yes", "true", key=key).returncode == 255
 
 
+def test_a_hashed_name_is_the_hosts_with_its_port(key, ssh):
+    client = ssh(key.known_host("a.example", 2222, hashed=True), key.known_host("b.example", 22, hashed=True))
+    for name, found in (("[a.example]:2222", True), ("a.example", False), ("b.example", True)):
+        done = subprocess.run(
+            ["ssh-keygen", "-F", name, "-f", str(client.known_hosts)], capture_output=True, check=False
+        )
+        assert (done.returncode == 0) == found, name
+
+
 def test_a_password_logs_in_through_pam(sshd, unix_users, ssh):
     password = unix_users.password(unix_users.deploy, 'p "w\\ $x é')
     client = ssh(sshd.known_hosts())
