@@ -4,6 +4,7 @@
 - ``verdict``     what follows from them
 - ``login``       what logs in where; authenticates a transport
 - ``breaker``     how long to leave a host alone after a failure
+- ``attempt``     one try at a connection
 - ``connection``  one warm transport: made when asked for, kept, made again
 - ``script``      commands as text for a shell, purely; and what it printed
 - ``shell``       a shell that stays open on a host and runs such scripts

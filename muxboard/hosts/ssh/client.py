@@ -20,7 +20,8 @@ from muxboard.config.address import Hop
 from muxboard.config.values import Secret
 from muxboard.hosts.ssh import command
 from muxboard.hosts.ssh.askpass import ask
-from muxboard.hosts.ssh.connection import Connection, Gates, Trust
+from muxboard.hosts.ssh.attempt import Trust
+from muxboard.hosts.ssh.connection import Connection, Gates
 from muxboard.hosts.ssh.login import Login
 from muxboard.hosts.way import Unreached
 from muxboard.tasks import Threads

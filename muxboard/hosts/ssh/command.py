@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from muxboard.config.address import Hop
-    from muxboard.hosts.ssh.connection import Trust
+    from muxboard.hosts.ssh.attempt import Trust
     from muxboard.hosts.ssh.login import Login
 
 ASKPASS_SINCE = (8, 4)  # SSH_ASKPASS_REQUIRE; before it ssh would ask on the terminal

@@ -14,8 +14,9 @@ from muxboard.config.schema import HostSecrets
 from muxboard.hosts import local
 from muxboard.hosts.ssh import command
 from muxboard.hosts.ssh.askpass import Askpass
+from muxboard.hosts.ssh.attempt import Trust
 from muxboard.hosts.ssh.command import Destination
-from muxboard.hosts.ssh.connection import CONNECTS, Connection, Gates, Trust
+from muxboard.hosts.ssh.connection import CONNECTS, Connection, Gates
 from muxboard.hosts.ssh.login import Login
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.way import Missing, TooMuch

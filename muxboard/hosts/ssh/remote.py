@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from muxboard.hosts.ssh.command import Destination
-    from muxboard.hosts.ssh.connection import Connection, Step
+    from muxboard.hosts.ssh.attempt import Step
+    from muxboard.hosts.ssh.connection import Connection
     from muxboard.hosts.ssh.fleet import Fleet
 
 MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
