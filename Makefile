@@ -35,7 +35,7 @@ lint: .venv/dev.stamp frontend/node_modules/.stamp ## Check style and types of P
 
 .PHONY: bench
 bench: .venv/dev.stamp $(page) ## Measure beside other programs and write bench/results.md; takes minutes
-	@tools/need tmux:tmux
+	@tools/need ssh:openssh-client sshd:openssh-server tmux:tmux
 	@exec $(python) -m bench $(ARGS)
 
 .PHONY: wheel

@@ -76,10 +76,15 @@ class Process:
         lines = self._log.read_text(errors="replace").split("\n") if self._log else []
         return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
+    def ask_to_end(self) -> None:
+        """Begin to end it; ``stop`` waits."""
+        if self.alive:
+            self._signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """End the process and its group: asked first, then killed."""
         if self.alive:
-            self._signal(signal.SIGTERM)
+            self.ask_to_end()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(STOP_S)
         self._signal(signal.SIGKILL)

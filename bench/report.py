@@ -18,6 +18,7 @@ RAW, ATTACH, TERMINADO, PLAIN, TMUX = (
 )
 COLUMNS = (RAW, ATTACH, TERMINADO, PLAIN, TMUX)
 OURS = (PLAIN, TMUX)
+LIMIT = "limit"
 # Each of ours is held against the same program with nothing between.
 BASE = {PLAIN: RAW, TMUX: ATTACH, TERMINADO: RAW}
 
@@ -104,10 +105,15 @@ class Report:
 
     machine: list[tuple[str, str]]
     groups: dict[str, list[Row]] = field(default_factory=dict)
+    heads: dict[tuple[str, str], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, group: str, *rows: Row) -> None:
         self.groups.setdefault(group, []).extend(rows)
+
+    def head(self, group: str, column: str, text: str) -> None:
+        """Call a column otherwise in one group."""
+        self.heads[group, column] = text
 
     def note(self, text: str) -> None:
         """Say what went wrong, now and below the table."""
@@ -132,10 +138,10 @@ class Report:
         ]
         lines += [f"- {name}: {value}" for name, value in self.machine]
         lines.append("")
-        heads = ["", *COLUMNS, "limit", "plain", "tmux"]
         for group, rows in self.groups.items():
-            cells = [row.cells() for row in rows]
-            lines += [f"## {group}", "", *_table(heads, cells), ""]
+            columns = [self.heads.get((group, column), column) for column in COLUMNS]
+            table = [["", *columns, LIMIT, "plain", "tmux"], *(row.cells() for row in rows)]
+            lines += [f"## {group}", "", *_table(_filled(table)), ""]
         missed = self.missed()
         kept = "All limits are kept." if not self.notes else "Not everything was measured."
         lines.append("Limits that are not kept:" if missed else kept)
@@ -148,15 +154,23 @@ class Report:
         path.write_text(self.markdown())
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[at]) for row in [heads, *rows]) for at in range(len(heads))]
+def _filled(table: list[list[str]]) -> list[list[str]]:
+    """Leave out the columns that no row has anything in."""
+    keep = [at for at in range(len(table[0])) if any(row[at] for row in table[1:])]
+    return [[row[at] for at in keep] for row in table]
+
+
+def _table(table: list[list[str]]) -> list[str]:
+    heads, *rows = table
+    widths = [max(len(row[at]) for row in table) for at in range(len(heads))]
+    left = {at for at, head in enumerate(heads) if head in {"", LIMIT}}
 
     def line(cells: list[str]) -> str:
         padded = [
-            c.ljust(w) if i in {0, 6} else c.rjust(w)
+            c.ljust(w) if i in left else c.rjust(w)
             for i, (c, w) in enumerate(zip(cells, widths, strict=True))
         ]
         return "| " + " | ".join(padded) + " |"
 
-    rule = "|" + "|".join("-" * (w + 1) + ("-" if i in {0, 6} else ":") for i, w in enumerate(widths)) + "|"
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i in left else ":") for i, w in enumerate(widths)) + "|"
     return [line(heads), rule, *(line(row) for row in rows)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muxboard.config import load
+from muxboard.hosts.way import Child
 from muxboard.problems import Code, Problem
 from muxboard.records import log
 from muxboard.server import Service, serve
@@ -38,11 +39,13 @@ class ProgramLauncher:
             raise Problem(Code.session_not_found, f"There is no program {name}.")
         return name
 
-    def command(
-        self, host: ManagedHost, target: Target, mode: TerminalMode
-    ) -> tuple[list[str], dict[str, str]]:
+    async def child(self, host: ManagedHost, target: Target, mode: TerminalMode) -> Child:
         del host, mode
-        return self._programs[target.session], dict(os.environ)
+        return Child(self._programs[target.session], dict(os.environ), lambda: None)
+
+    def lost(self, host: ManagedHost, exit_code: int | None) -> bool:
+        del host, exit_code
+        return False
 
     async def ended(self, host: ManagedHost, target: Target) -> ExitReason:
         del host, target

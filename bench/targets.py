@@ -152,12 +152,17 @@ class Terminado:
 
 
 class Muxboard:
-    """The service: as it is over a private tmux, or with plain programs in place of ``tmux attach``."""
+    """The service: as it is over a private tmux, or with plain programs in place of ``tmux attach``.
 
-    def __init__(self, workshop: Workshop, *, tmux: bool) -> None:
+    ``more`` is configuration: further hosts.
+    """
+
+    def __init__(self, workshop: Workshop, *, tmux: bool, more: str = "") -> None:
         self.name = "muxboard, tmux" if tmux else "muxboard, plain"
+        self._more = more
         self._workshop = workshop
         self.port = free_port()
+        self.log = workshop.folder / f"{self.name} {self.port}.log"
         self.token = workshop.token
         self.tmux = Tmux(workshop) if tmux else None
         self.server: Process | None = None
@@ -166,7 +171,7 @@ class Muxboard:
     async def start(self) -> None:
         folder = self._workshop.folder
         config = folder / f"muxboard-{self.port}.toml"
-        config.write_text(CONFIG.format(port=self.port, cap=CAP, user=getpass.getuser()))
+        config.write_text(CONFIG.format(port=self.port, cap=CAP, user=getpass.getuser()) + self._more)
         if self.tmux:
             self.tmux.start()
             argv = [sys.executable, "-m", "muxboard", "serve", "-c", str(config)]
@@ -175,9 +180,7 @@ class Muxboard:
             argv = [sys.executable, "-m", "bench.server", "-c", str(config), str(folder / "programs.json")]
             env = self._workshop.environment(TMUX_TMPDIR=str(folder))
         since = time.perf_counter()
-        self.server = Process(
-            argv, env={**env, "MUXBOARD_TOKEN": self.token}, log=folder / f"{self.name}.log"
-        )
+        self.server = Process(argv, env={**env, "MUXBOARD_TOKEN": self.token}, log=self.log)
         await answering(self.port, self.server)
         self.start_s = time.perf_counter() - since
 
