@@ -8,6 +8,7 @@
 - ``connection``  one warm transport: made when asked for, kept, made again
 - ``script``      commands as text for a shell, purely; and what it printed
 - ``shell``       a shell that stays open on a host and runs such scripts
+- ``shells``      those that are open on one host
 - ``command``     argv for OpenSSH's ssh, purely
 - ``askpass``     hands a secret to ssh when ssh itself asks
 - ``master``      ControlMasters that the service owns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import random
 import socket
@@ -59,10 +60,12 @@ class Attempt:
         self._sock: socket.socket | paramiko.Channel | None = None
         self._transport: paramiko.Transport | None = None
         self._stage = ""
+        self._over = False
         self.step: Step = "reach"
 
     def abort(self) -> None:
         """Give up; calls that wait in threads come back."""
+        self._over = True
         if self._transport is not None:
             end(self._transport, self._threads)
         elif isinstance(self._sock, socket.socket):
@@ -99,14 +102,20 @@ class Attempt:
             ) from failure
         place = (self._hop.hostname, self._hop.port)
         try:
-            self._sock = await self._threads.run(
-                lambda: transport.open_channel(
-                    "direct-tcpip", place, ("127.0.0.1", 0), timeout=self._timeout_s
-                )
-            )
-        except paramiko.SSHException as error:
+            self._sock = await self._threads.run(self._channel_through, transport, place)
+            via.worked()
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            if isinstance(error, paramiko.ChannelException):
+                via.worked()  # it has answered
             said = printable(str(error))[:200]
             raise Unreached("unreachable", f"{via.hop} could not connect to {self._hop}: {said}") from error
+
+    def _channel_through(self, transport: paramiko.Transport, place: tuple[str, int]) -> paramiko.Channel:
+        """In a thread."""
+        channel = transport.open_channel("direct-tcpip", place, ("127.0.0.1", 0), timeout=self._timeout_s)
+        if self._over:
+            channel.close()
+        return channel
 
     async def _greeted(self) -> None:
         """A connection that is dropped before the greeting is made again: nothing was tried with it."""
@@ -120,7 +129,7 @@ class Attempt:
                 await _readable(loop, sock)
                 if sock.recv(1, socket.MSG_PEEK):
                     return
-            self.abort()
+            sock.close()
             if turn + 1 < GREETING_TRIES:
                 await asyncio.sleep(random.uniform(0.1, 0.6) * 2**turn)  # noqa: S311  not a secret
         raise Unreached(
@@ -131,9 +140,14 @@ class Attempt:
 
     async def _resolve(self) -> Sequence[tuple[int, tuple[str, int]]]:
         self._stage = f"The name server, asked for {self._hop.hostname},"
+        place = self._hop.hostname, self._hop.port
         try:
-            found = await self._threads.run(
-                lambda: socket.getaddrinfo(self._hop.hostname, self._hop.port, type=socket.SOCK_STREAM)
+            # An address needs no name server, and so no thread that might have to wait for one.
+            literal = socket.AI_NUMERICHOST if _is_address(self._hop.hostname) else None
+            found = (
+                socket.getaddrinfo(*place, type=socket.SOCK_STREAM, flags=literal)
+                if literal is not None
+                else await self._threads.run(lambda: socket.getaddrinfo(*place, type=socket.SOCK_STREAM))
             )
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "not a name"
@@ -145,7 +159,11 @@ class Attempt:
         self._stage = str(self._hop)
         last: OSError | None = None
         for index, (family, place) in enumerate(addresses):
-            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock = socket.socket(family, socket.SOCK_STREAM)
+            except OSError as error:
+                last = error
+                continue
             try:
                 sock.setblocking(False)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -177,7 +195,9 @@ class Attempt:
                 await self._threads.run(self._log_in)
         except TimeoutError as error:
             raise Unreached("timeout", f"{self._stage} within {self._timeout_s:g} s.") from error
-        except (paramiko.SSHException, EOFError, OSError, ValueError) as error:
+        except Unreached:
+            raise
+        except Exception as error:  # whatever paramiko makes of what the host sent
             said = printable(str(error) or type(error).__name__)[:240]
             raise Unreached("error", f"{self._hop} broke the ssh connection off: {said}.") from error
         if self._transport is None:
@@ -193,6 +213,7 @@ class Attempt:
         transport = self._transport = paramiko.Transport(sock)
         sock.settimeout(IDLE_WAKE_S)
         transport.set_keepalive(KEEPALIVE_S)
+        transport.clear_to_send_timeout = self._timeout_s  # in a key exchange that does not end
         prefer(transport, lines, self._hop)
         # Longer than our own clock, which ends it by closing the socket.
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._timeout_s * 4
@@ -200,7 +221,7 @@ class Attempt:
         self._check_key(transport, lines)
         self._stage = f"{self._hop} did not answer the login"
         self.step = "login"
-        authenticate(transport, self._login, str(self._hop))
+        authenticate(transport, self._login, self._hop)
 
     def _known_lines(self) -> list[known.Line]:
         try:
@@ -218,14 +239,19 @@ class Attempt:
             return
         if verdict == "unknown" and self._trust.accept_new and not shown.public_blob:
             try:
-                known.add(self._trust.files[0], self._hop.hostname, self._hop.port, shown.get_name(), blob)
+                verdict = known.add(
+                    self._trust.files[0], self._hop.hostname, self._hop.port, shown.get_name(), blob
+                )
             except OSError as error:
                 raise Unreached(
                     "host_key_unknown",
                     f"The key of {self._hop} cannot be written to {self._trust.files[0]}: {error.strerror}.",
                 ) from error
-            return
-        raise refused(verdict, self._hop, self._trust.files[0], shown.get_name(), known.fingerprint(blob))
+            if verdict == "known":
+                return
+        way = self._via.way if self._via is not None else ()
+        name, shape = shown.get_name(), known.fingerprint(blob)
+        raise refused(verdict, self._hop, way, self._trust.files[0], name, shape)
 
 
 def end(transport: paramiko.Transport, threads: Threads) -> None:
@@ -241,6 +267,12 @@ def _close(transport: paramiko.Transport) -> None:
     with contextlib.suppress(Exception):  # it may be in any state
         transport.close()
     transport.join(5)
+
+
+def _is_address(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(text))
+    return False
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

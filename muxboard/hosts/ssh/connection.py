@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from muxboard.hosts.ssh.login import Login
 
 CONNECTS = 6  # key exchanges at once: more would only delay the loop and each other
+PATIENCE_S = 1.0  # who has not ended by then waits for its host and no longer counts
 DIALS = 64  # connections that are being made, at once
 DIALS_PER_ADDRESS = 4  # sshd drops at random beyond 10 that have not logged in (MaxStartups 10:30:100)
 
@@ -29,8 +31,28 @@ class Gates:
 
     def __init__(self) -> None:
         self.dials = asyncio.Semaphore(DIALS)
-        self.handshakes = asyncio.Semaphore(CONNECTS)
+        self._handshakes = asyncio.Semaphore(CONNECTS)
         self._addresses: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def handshake(self):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Wait for one's turn to exchange keys. It is over after ``PATIENCE_S``: hosts that hang there
+        keep nobody else waiting."""
+        await self._handshakes.acquire()
+        over = False
+
+        def end_turn() -> None:
+            nonlocal over
+            if not over:
+                over = True
+                self._handshakes.release()
+
+        timer = asyncio.get_running_loop().call_later(PATIENCE_S, end_turn)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            end_turn()
 
     @contextlib.asynccontextmanager
     async def address(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
@@ -71,6 +93,9 @@ class Connection:
     ) -> None:
         self.hop = hop
         self.users = 0
+        here = f"{login.user}@{hop._replace(user='')}"
+        # The hops up to here, first to last, as ``ssh -J`` takes them.
+        self.way: tuple[str, ...] = (*(via.way if via is not None else ()), here)
         self.breaker = Breaker(time.monotonic)
         self._login = login
         self._trust = trust
@@ -81,6 +106,8 @@ class Connection:
         self._tasks = Tasks(f"connection to {hop}")
         self._flight = Flight(self._connect, self._tasks, "connect")
         self._transport: paramiko.Transport | None = None
+        self._proven = False
+        self._stamp: object = None
         self._attempt: Attempt | None = None
 
     @property
@@ -98,29 +125,54 @@ class Connection:
             if self._transport.is_active():
                 return self._transport
             self.drop()
+        if self._stamp is not None and self._stamp != self._files():
+            self._stamp = None
+            self.breaker.worked()  # another key, or other known hosts, is another try
         self.breaker.check()
         return await self._flight.join()
+
+    def _files(self) -> object:
+        """What tells whether the files that a login depends on are still the same."""
+        stamps = []
+        for path in (*self._trust.files, self._login.key_file):
+            with contextlib.suppress(OSError):
+                found = os.stat(path)  # noqa: PTH116
+                stamps.append((path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+        return stamps
 
     async def _connect(self) -> paramiko.Transport:
         attempt = self._attempt = Attempt(
             self.hop, self._login, self._trust, self._via, self._threads, self._timeout_s
         )
+        self._proven = False
+        files = self._files()
         try:
             async with self._gates.address(str(self._via.hop if self._via else self.hop)):
                 async with self._gates.dials:
                     await attempt.dial()
-                async with self._gates.handshakes:
+                async with self._gates.handshake():
                     self._transport = await attempt.log_in()
         except Unreached as failure:
             # A jump's own failure is remembered there.
             if not failure.repeated:
                 self.breaker.failed(failure)
+                self._stamp = files
             raise
         finally:
             if self._transport is None:
                 attempt.abort()
-        self.breaker.worked()
         return self._transport
+
+    @property
+    def proven(self) -> bool:
+        """Whether this transport has been of use."""
+        return self._proven
+
+    def worked(self) -> None:
+        """It was of use. A login alone is not: what fails right after it, each time, must wait longer
+        each time."""
+        self._proven = True
+        self.breaker.worked()
 
     def hurry(self) -> None:
         """Try again soon after a failure, here and on the way."""

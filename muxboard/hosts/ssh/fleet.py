@@ -16,7 +16,7 @@ from muxboard.hosts.ssh import command
 from muxboard.hosts.ssh.askpass import Askpass
 from muxboard.hosts.ssh.attempt import Trust
 from muxboard.hosts.ssh.command import Destination
-from muxboard.hosts.ssh.connection import CONNECTS, Connection, Gates
+from muxboard.hosts.ssh.connection import CONNECTS, DIALS, Connection, Gates
 from muxboard.hosts.ssh.login import Login
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.way import Missing, TooMuch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from muxboard.config import Config, Host
 
 IO_THREADS = 12  # sending and taking in: short, unless a host stalls
-CONNECT_THREADS = CONNECTS + 6  # log in, look names up, ask jumps to connect
+CONNECT_THREADS = DIALS + CONNECTS  # log in, look names up, ask jumps to connect: each may wait for a host
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
 

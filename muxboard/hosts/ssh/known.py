@@ -149,8 +149,11 @@ def fingerprint(key: bytes) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def add(path: str, hostname: str, port: int, kind: str, key: bytes) -> None:
+def add(path: str, hostname: str, port: int, kind: str, key: bytes) -> Verdict:
     """Write a host's first key down, in one write, unless another has done so meanwhile.
+
+    Returns:
+        What is known about the key from now on: another writer may have known better.
 
     Raises:
         OSError: The file cannot be written.
@@ -162,10 +165,12 @@ def add(path: str, hostname: str, port: int, kind: str, key: bytes) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         before = file.read(MAX_FILE_BYTES)
-        if judge(list(parse(before.decode(errors="replace"))), hostname, port, key) != "unknown":
-            return
+        verdict = judge(list(parse(before.decode(errors="replace"))), hostname, port, key)
+        if verdict != "unknown":
+            return verdict
         os.write(file.fileno(), (b"" if before[-1:] in {b"", b"\n"} else b"\n") + line.encode())
         os.fsync(file.fileno())
+    return "known"
 
 
 def _private(path: str, flags: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 import paramiko
+import paramiko.agent
 
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Unreached
@@ -14,11 +17,13 @@ from muxboard.hosts.way import Unreached
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from muxboard.config.address import Hop
     from muxboard.config.values import Secret
 
 # As ssh has them; what sshd counts against MaxAuthTries (6) is each key that is offered.
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 MAX_KEYS = 5
+AGENT_S = 2.0  # for the list of an agent's keys
 
 
 class Login(NamedTuple):
@@ -34,12 +39,13 @@ class Login(NamedTuple):
     agent: str = ""
 
 
-def authenticate(transport: paramiko.Transport, login: Login, place: str) -> None:
+def authenticate(transport: paramiko.Transport, login: Login, hop: Hop) -> None:
     """Log in, offering each thing once.
 
     Raises:
         Unreached: ``auth_failed``, with what was tried.
     """
+    place = str(hop._replace(user=""))
     try:
         if login.password is not None:
             left = transport.auth_password(login.user, login.password.reveal())
@@ -72,7 +78,8 @@ def authenticate(transport: paramiko.Transport, login: Login, place: str) -> Non
     raise Unreached(
         "auth_failed",
         f"{place} refused {login.user} with {which}.",
-        f"ssh-copy-id {f'-i {login.key_file} ' if login.key_file else ''}{login.user}@{place}",
+        f"ssh-copy-id {f'-i {login.key_file} ' if login.key_file else ''}"
+        f"-p {hop.port} {login.user}@{hop.hostname}",
     )
 
 
@@ -113,17 +120,34 @@ def _keys(login: Login, place: str) -> Iterator[paramiko.PKey]:
             yield key
 
 
-def _agent_keys(socket: str) -> Iterator[paramiko.PKey]:
-    if not socket:
+def _agent_keys(path: str) -> Iterator[paramiko.PKey]:
+    if not path:
         return
+    agent = _Agent()
     try:
-        agent = paramiko.Agent()
-    except (OSError, paramiko.SSHException):
-        return
-    try:
+        with contextlib.suppress(OSError, paramiko.SSHException):
+            agent.connect(path)
         yield from agent.get_keys()
     finally:
         agent.close()
+
+
+class _Agent(paramiko.agent.AgentSSH):  # type: ignore[misc]
+    """An agent at a socket of our choice, which is not waited for without end."""
+
+    def connect(self, path: str) -> None:
+        link = socket.socket(socket.AF_UNIX)
+        try:
+            link.settimeout(AGENT_S)
+            link.connect(path)
+            self._connect(link)
+            link.settimeout(None)  # signing may wait for a finger
+        except BaseException:
+            link.close()
+            raise
+
+    def close(self) -> None:
+        self._close()
 
 
 def load_key(login: Login, place: str) -> paramiko.PKey:

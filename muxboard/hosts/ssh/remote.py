@@ -11,7 +11,7 @@ import paramiko
 
 from muxboard.hosts.ssh import client, command
 from muxboard.hosts.ssh.master import Masters
-from muxboard.hosts.ssh.shell import Lost, Shell, Stuck, open_shell
+from muxboard.hosts.ssh.shells import LostOnTheWay, Shells
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Child, Completed, Looked, Unreached
 from muxboard.tasks import Tasks
@@ -19,21 +19,15 @@ from muxboard.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from muxboard.hosts.ssh.command import Destination
     from muxboard.hosts.ssh.attempt import Step
+    from muxboard.hosts.ssh.command import Destination
     from muxboard.hosts.ssh.connection import Connection
     from muxboard.hosts.ssh.fleet import Fleet
 
-MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
-KEPT_SHELLS = 1  # open between commands
 MOST_SKIPPED = 31
 LOOK_TIMEOUT_S = 5.0
 _LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
 _LS_FIELDS = 4  # mode, links, uid, and the rest
-
-
-class LostOnTheWay(Unreached):
-    """The connection was there, and went away while a command was under way."""
 
 
 class Slow:
@@ -50,6 +44,17 @@ class Slow:
         self._skip = min(MOST_SKIPPED, self._skip * 2 + 1)
         self._left = self._skip
         return True
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for tasks; being cancelled cancels them."""
+    try:
+        if tasks:
+            await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        raise
 
 
 class RemoteWay:
@@ -72,10 +77,8 @@ class RemoteWay:
         self._fleet = fleet
         self._key = key
         self._sessions = sessions
-        self._most = min(MOST_SHELLS, sessions)
-        self._open = 0
-        self._idle: list[Shell] = []
-        self._freed = asyncio.Condition()
+        self._shells = Shells(destination, connection, fleet.io, sessions)
+        self._cold_at = float("-inf")
         self._masters: Masters | None = None
         self._env: dict[str, str] | None = None
         self._ticket = ""
@@ -84,7 +87,7 @@ class RemoteWay:
         self._tasks = Tasks(f"commands on {key}")
 
     async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        [done] = await self._script([argv], timeout_s)
+        [done] = await self._shells.run([argv], timeout_s)
         if isinstance(done, Exception):
             raise done
         return done
@@ -113,9 +116,12 @@ class RemoteWay:
             hung = [index for index in together if isinstance(results[index], TimeoutError)]
             if len(commands) > 1:
                 waiting += apart(hung)
+        except BaseException:
+            for task in waiting:
+                task.cancel()
+            raise
         finally:
-            if waiting:
-                await asyncio.wait(waiting)
+            await _ended(waiting)
         still = {index for index, each in enumerate(results) if isinstance(each, TimeoutError)}
         # All of them is the host, not a user.
         self._slow = (
@@ -137,88 +143,9 @@ class RemoteWay:
         if not commands:
             return []
         try:
-            return await self._script(commands, timeout_s)
+            return await self._shells.run(commands, timeout_s)
         except LostOnTheWay:
-            return await self._script(commands, timeout_s)
-
-    async def _script(
-        self, commands: Sequence[Sequence[str]], timeout_s: float
-    ) -> list[Completed | Exception]:
-        shell = await self._take()
-        try:
-            return await shell.run(commands, timeout_s)
-        except Lost as error:
-            said = printable(" ".join(str(error).split()))[-200:]
-            if not shell.worked and said:
-                raise Unreached("error", f"{self.login} gets no shell: {said}") from error
-            raise LostOnTheWay(
-                "unreachable", f"The connection to {self._destination.hop} was lost."
-            ) from error
-        except Stuck as error:
-            self._connection.breaker.failed(stuck := self._stuck(timeout_s))
-            self._connection.drop()
-            raise stuck from error
-        finally:
-            await self._give(shell)
-
-    def _stuck(self, timeout_s: float) -> Unreached:
-        return Unreached(
-            "timeout",
-            f"The login shell of {self.login} on {self._destination.hop} did not run a command "
-            f"within {timeout_s:g} s.",
-            f"See what the start-up files of {self.login}'s shell wait for, such as ~/.bashrc.",
-        )
-
-    async def _take(self) -> Shell:
-        """Return a shell that nobody else uses."""
-        async with self._freed:
-            while True:
-                while self._idle:
-                    shell = self._idle.pop()
-                    if shell.usable:
-                        return shell
-                    self._open -= 1
-                if self._open < self._most:
-                    break
-                await self._freed.wait()
-            self._open += 1
-        try:
-            return await self._new()
-        except BaseException:
-            async with self._freed:
-                self._open -= 1
-                self._freed.notify_all()
-            raise
-
-    async def _new(self) -> Shell:
-        transport = await self._connection.transport()
-        hop, timeout_s = self._destination.hop, self._destination.timeout_s
-        failure: Unreached
-        try:
-            return await open_shell(transport, self._fleet.io, timeout_s)
-        except TimeoutError:
-            failure = Unreached("timeout", f"{hop} did not open a session within {timeout_s:g} s.")
-        except paramiko.ChannelException as error:
-            failure = Unreached(
-                "error",
-                f"{hop} refuses {self.login} a session: {printable(str(error))[:120]}.",
-                "sshd_config: MaxSessions 10",
-            )
-        except (Lost, EOFError, OSError, paramiko.SSHException) as error:
-            failure = Unreached("unreachable", f"{hop} ended the connection: {printable(str(error))[:200]}.")
-        if failure.state != "unreachable":
-            self._connection.breaker.failed(failure)
-        self._connection.drop()
-        raise failure
-
-    async def _give(self, shell: Shell) -> None:
-        async with self._freed:
-            if shell.usable and len(self._idle) < KEPT_SHELLS:
-                self._idle.append(shell)
-            else:
-                shell.close()
-                self._open -= 1
-            self._freed.notify()
+            return await self._shells.run(commands, timeout_s)
 
     # --- for those who want to know where it fails
 
@@ -246,7 +173,7 @@ class RemoteWay:
         opened: list[paramiko.Channel] = []
         try:
             async with asyncio.timeout(timeout_s):
-                while self._open + len(opened) < most:
+                while self._shells.open + len(opened) < most:
                     opened.append(await self._fleet.io.run(lambda: transport.open_session(timeout=timeout_s)))
         except paramiko.ChannelException:
             pass  # that is the answer
@@ -258,7 +185,7 @@ class RemoteWay:
         finally:
             for channel in opened:
                 self._fleet.io.start(channel.close)
-        return self._open + len(opened)
+        return self._shells.open + len(opened)
 
     # --- what a path, a user, a directory is
 
@@ -310,9 +237,7 @@ class RemoteWay:
 
     async def close(self) -> None:
         await self._tasks.close()
-        for shell in self._idle:
-            shell.close()
-        self._idle.clear()
+        self._shells.close()
         if self._masters is not None:
             await self._masters.close()
         self._fleet.forget(self._ticket)

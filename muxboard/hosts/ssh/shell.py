@@ -33,7 +33,7 @@ class Lost(Exception):  # noqa: N818
 
 
 class Stuck(Exception):  # noqa: N818
-    """The login shell does not come so far as to run a command."""
+    """The shell does not come so far as to run a command; ``args[0]`` says what it does instead."""
 
 
 class _Inbox(BufferedPipe):  # type: ignore[misc]
@@ -60,7 +60,9 @@ class _Inbox(BufferedPipe):  # type: ignore[misc]
 class Shell:
     """``sh`` on a host. Use ``open_shell``."""
 
-    def __init__(self, channel: paramiko.Channel, threads: Threads) -> None:
+    def __init__(self, channel: paramiko.Channel, threads: Threads, timeout_s: float) -> None:
+        # Sending waits for a host that does not take in; a thread must come back from that.
+        channel.settimeout(timeout_s)
         self._channel = channel
         self._threads = threads
         self._loop = asyncio.get_running_loop()
@@ -103,8 +105,8 @@ class Shell:
             self.worked = self.worked or reader.ended > 0
             if reader.ended < len(commands):
                 self.close()
-        if cut is TimeoutError and not self.worked and not reader.begun:
-            raise Stuck
+        if cut is not None and not reader.begun:
+            raise Stuck("does not run a command" if cut is TimeoutError else "prints without end")
         return [cut() if cut and isinstance(each, TimeoutError) else each for each in reader.results()]
 
     def _send(self, text: bytes) -> None:
@@ -133,9 +135,10 @@ class Shell:
                 self._more = False
             out = self._received(channel.recv_ready, channel.recv)
             err = self._received(channel.recv_stderr_ready, channel.recv_stderr)
-            gone = channel.closed or channel.eof_received
+            # The exit status comes between the end of the output and the close.
+            ending, gone = channel.closed or channel.eof_received, channel.closed
             with contextlib.suppress(RuntimeError):  # the loop has closed
-                self._loop.call_soon_threadsafe(self._took, out, err, gone)
+                self._loop.call_soon_threadsafe(self._took, out, err, ending, gone)
 
     @staticmethod
     def _received(ready: Callable[[], bool], receive: Callable[[int], bytes]) -> bytes:
@@ -146,7 +149,7 @@ class Shell:
 
     # --- on the loop again
 
-    def _took(self, out: bytes, err: bytes, gone: bool) -> None:
+    def _took(self, out: bytes, err: bytes, ending: bool, gone: bool) -> None:
         turn, reader = self._turn, self._reader
         if turn is None or reader is None or turn.done():
             self._said = (self._said + err + out)[-400:]  # before the first command: banners, mistakes
@@ -157,7 +160,12 @@ class Shell:
         elif gone and not (self._channel.recv_ready() or self._channel.recv_stderr_ready()):
             self._said = (self._said + err + out)[-400:]
             turn.set_exception(Lost(self._said.decode(errors="replace")))
-        self.usable = self.usable and not gone
+        self.usable = self.usable and not ending
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended by itself; None where it has not."""
+        return self._channel.exit_status if self._channel.exit_status >= 0 else None
 
     def close(self) -> None:
         """Give it up; does not wait. Idempotent."""
@@ -180,16 +188,21 @@ async def open_shell(transport: paramiko.Transport, threads: Threads, timeout_s:
         paramiko.SSHException: The connection is lost.
     """
     shell: Shell | None = None
+    over = False
+
+    def opened() -> paramiko.Channel:
+        channel = transport.open_session(timeout=timeout_s)
+        if over:  # nobody waits for it any more
+            _close(channel)
+        return channel
+
     try:
         async with asyncio.timeout(timeout_s):
-            shell = Shell(await threads.run(_open, transport, timeout_s), threads)
+            shell = Shell(await threads.run(opened), threads, timeout_s)
             await threads.run(shell.begin)
     except BaseException:
+        over = True
         if shell is not None:
             shell.close()
         raise
     return shell
-
-
-def _open(transport: paramiko.Transport, timeout_s: float) -> paramiko.Channel:
-    return transport.open_session(timeout=timeout_s)

@@ -30,11 +30,26 @@ def prefer(transport: paramiko.Transport, lines: Sequence[known.Line], hop: Hop)
     options.key_types = first + tuple(kind for kind in usual if kind not in first)
 
 
-def refused(verdict: known.Verdict, hop: Hop, file: str, kind: str, fingerprint: str) -> Unreached:
-    """Return what is said about a host whose key is not known to be its own."""
+def refused(  # noqa: PLR0917
+    verdict: known.Verdict, hop: Hop, way: Sequence[str], file: str, kind: str, fingerprint: str
+) -> Unreached:
+    """Return what is said about a host whose key is not known to be its own.
+
+    Args:
+        verdict: What is known.
+        hop: The host.
+        way: The hops before it, as ``ssh -J`` takes them.
+        file: Where known hosts are written.
+        kind: Of the key that it has shown.
+        fingerprint: That key's.
+    """
     name = known.name_of(hop.hostname, hop.port)
     scan = f"ssh-keyscan -p {hop.port} -t {kind.partition('-cert')[0].removeprefix('ssh-')} {hop.hostname}"
-    compare = "# on the host itself: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub\n"
+    if way:  # only from the last hop can it be seen
+        *before, last = way
+        jumps = f"-J {','.join(before)} " if before else ""
+        scan = f"ssh {jumps}ssh://{last} {scan}"
+    compare = "# on the host itself: cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -\n"
     if verdict == "unknown":
         return Unreached(
             "host_key_unknown",
@@ -43,7 +58,9 @@ def refused(verdict: known.Verdict, hop: Hop, file: str, kind: str, fingerprint:
         )
     if verdict == "revoked":
         return Unreached(
-            "host_key_changed", f"The host key of {hop} is marked @revoked: {kind} {fingerprint}.", None
+            "host_key_changed",
+            f"The host key of {hop} is marked @revoked: {kind} {fingerprint}.",
+            f"Give the host another key; or take the @revoked line out of {file}.",
         )
     return Unreached(
         "host_key_changed",
