@@ -115,6 +115,18 @@
     send("inventory", next);
   }
 
+  /** Copies of the hosts there are, to be changed and sent. */
+  function hosts() {
+    return structuredClone(inventory.hosts);
+  }
+
+  function change(news) {
+    const byKey = new Map(news.map((each) => [each.key, each]));
+    const all = inventory.hosts.map((each) => byKey.get(each.key) ?? each);
+    inventory = { generation: inventory.generation + 1, hosts: all };
+    send("hosts", { generation: inventory.generation, hosts: news });
+  }
+
   /** Milliseconds that something costs this page's thread, from the frame's begin through its paint. */
   function cost(run) {
     return new Promise((resolve) => {
@@ -181,5 +193,5 @@
     return found;
   }
 
-  window.fleet = { make, host, show, send, later, cost, measure };
+  window.fleet = { make, host, show, hosts, change, send, cost, measure };
 })();

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board import Terminal
+from tests.browser.fleet import Fleet
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 SERIOUS = """
@@ -51,6 +52,21 @@ def test_the_board_and_its_dialogs(board, tmux):
         expect(board.dialog).to_have_count(0)
     board.row("api").get_by_test_id("more").click()
     check(board.page)
+
+
+def test_a_fleet_in_every_state(page, context, service):
+    Fleet.prepare(context)
+    fleet = Fleet(page, service.printed_url).show(60, 3, mixed=True)
+    expect(fleet.rows.first).to_be_visible()
+    check(page)
+    fleet.page.get_by_test_id("filter").fill("state:trouble")
+    fleet.heads.nth(3).get_by_test_id("remedy").locator("summary").click()
+    check(page)
+    page.get_by_test_id("filter").fill("")
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    check(page)
 
 
 def test_the_empty_board(board):

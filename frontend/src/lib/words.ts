@@ -1,5 +1,7 @@
+const NUMBER = new Intl.NumberFormat("en");
+
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  return `${n < 1000 ? n : NUMBER.format(n)} ${n === 1 ? one : many}`;
 }
 
 /** A span in words: `45 seconds`, `3 minutes`, `2 hours`. */

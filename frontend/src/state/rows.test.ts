@@ -47,6 +47,7 @@ test("states are found by their words, with or without rows", () => {
   expect(hosts("state:refused")).toEqual(["db1"]);
   expect(hosts("state:trouble")).toEqual(["db1", "edge7"]);
   expect(hosts("state:stale")).toEqual(["edge7"]);
+  expect(hosts("state:error")).toEqual([]);
   expect(names("state:ok")).toEqual(["api", "worker"]);
   expect(names("state:detached")).toEqual(["api", "worker", "relay"]);
 });

@@ -28,9 +28,10 @@ function hostFacts(host: HostView): Facts {
 
 function userFacts(host: HostView, user: UserView): Facts {
   const condition = userCondition(user);
-  const words = [user.state as string, condition.word];
-  if (user.state === "ok" && host.state !== "ok") words.length = 0; // the host says otherwise
-  if (isTrouble(condition) && !saidByHost(host, user)) words.push("trouble");
+  const words: string[] = [];
+  // Where the host is in trouble, a user of it is neither well nor in trouble of its own.
+  const overruled = host.state !== "ok" && (user.state === "ok" || saidByHost(host, user));
+  if (!overruled) words.push(user.state, condition.word, isTrouble(condition) ? "trouble" : "");
   if (user.stale) words.push("stale");
   if (user.sessions.length === 0) words.push(emptyCondition(user).word);
   return factsOf({ user: user.name, state: stateFacts(...words) });
@@ -46,13 +47,28 @@ function sessionFacts(session: SessionView): Facts {
   });
 }
 
+/** A host with all its sessions. */
+function wholeOf(host: HostView): HostRows {
+  const users = host.users.map((user) => ({
+    user,
+    rows: user.sessions.map((session) => ({
+      key: rowKey(host.key, user.name, session.name),
+      host,
+      user,
+      session,
+    })),
+  }));
+  return { host, users };
+}
+
 /**
  * Arranges snapshots under a filter. A host that is the same object as before is not looked at again, so that an
  * update costs what changed, and typing costs one look at each session.
  */
 export class Arranger {
   #facts = new WeakMap<HostView | UserView | SessionView, Facts>();
-  #known = new WeakMap<HostView, HostRows | null>();
+  #whole = new WeakMap<HostView, HostRows>();
+  #found = new WeakMap<HostView, HostRows | null>();
   #tokens: readonly Token[] = [];
 
   /**
@@ -62,36 +78,31 @@ export class Arranger {
   arrange(inventory: Inventory, tokens: readonly Token[]): HostRows[] {
     if (tokens !== this.#tokens) {
       this.#tokens = tokens;
-      this.#known = new WeakMap();
+      this.#found = new WeakMap();
     }
     const out: HostRows[] = [];
     for (const host of inventory.hosts) {
-      let rows = this.#known.get(host);
-      if (rows === undefined) {
-        rows = this.#host(host, tokens);
-        this.#known.set(host, rows);
-      }
-      if (rows) out.push(rows);
+      const whole = remembered(this.#whole, host, wholeOf);
+      const found =
+        tokens.length === 0 ? whole : remembered(this.#found, host, () => this.#find(whole, tokens));
+      if (found) out.push(found);
     }
     return out;
   }
 
-  #host(host: HostView, tokens: readonly Token[]): HostRows | null {
+  #find({ host, users }: HostRows, tokens: readonly Token[]): HostRows | null {
     const asked = this.#open(tokens, host, hostFacts);
-    const users: UserRows[] = [];
-    for (const user of host.users) {
+    const found: UserRows[] = [];
+    for (const { user, rows } of users) {
       const left = this.#open(asked, user, () => userFacts(host, user));
-      const found = user.sessions.filter((session) => this.#open(left, session, sessionFacts).length === 0);
-      if (found.length === 0 && left.length > 0) continue;
-      const rows = found.map((session) => ({
-        key: rowKey(host.key, user.name, session.name),
-        host,
-        user,
-        session,
-      }));
-      users.push({ user, rows });
+      const some = left.length === 0 ? rows : rows.filter((row) => this.#holds(left, row));
+      if (some.length > 0 || left.length === 0) found.push({ user, rows: some });
     }
-    return users.length > 0 || asked.length === 0 ? { host, users } : null;
+    return found.length > 0 || asked.length === 0 ? { host, users: found } : null;
+  }
+
+  #holds(tokens: readonly Token[], { session }: Row): boolean {
+    return this.#open(tokens, session, sessionFacts).length === 0;
   }
 
   #open<T extends HostView | UserView | SessionView>(
@@ -99,14 +110,20 @@ export class Arranger {
     thing: T,
     say: (thing: T) => Facts,
   ): readonly Token[] {
-    if (tokens.length === 0) return tokens;
-    let facts = this.#facts.get(thing);
-    if (!facts) {
-      facts = say(thing);
-      this.#facts.set(thing, facts);
-    }
-    return open(tokens, facts);
+    return tokens.length === 0 ? tokens : open(tokens, remembered(this.#facts, thing, say));
   }
+}
+
+function remembered<K extends object, T extends K, V>(
+  known: WeakMap<K, V>,
+  thing: T,
+  make: (thing: T) => V,
+): V {
+  const value = known.get(thing);
+  if (value !== undefined) return value;
+  const made = make(thing);
+  known.set(thing, made);
+  return made;
 }
 
 /** A free name for a new session: `main`, then `main-2`, … */

@@ -218,12 +218,24 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     }
   }
 
+  /** Folds or unfolds, and takes the focus to what then stands there. */
   #fold(item: Item, folded: boolean): void {
     const { folds, filtering } = this.#board;
     const host = hostOf(item);
     if (item.kind === "lot") folds.open(item.lot, !folded);
     else if (host !== null && !filtering) folds.fold(host, folded);
+    else return;
     this.requestUpdate();
+    void this.updateComplete.then(() => {
+      const key = host === null ? item.key : hostItemKey(host);
+      const { items, cursor } = this.#board;
+      this.#walk.to(
+        cursor.near(
+          items.find((each) => each.key === key),
+          1,
+        ),
+      );
+    });
   }
 
   #foldAll(folded: boolean): void {

@@ -17,8 +17,8 @@ import { MuxElement } from "./element.ts";
 /** So many items are all on the page, where the browser's own search finds them. */
 const ALL = 150;
 /** Drawn beyond what is in sight, on both sides; and how little of that may be left before more is drawn. */
-const MARGIN_PX = 400;
-const LEAST_PX = 120;
+const MARGIN_PX = 200;
+const LEAST_PX = 60;
 /** An item that is in sight is at least so far from the edge. */
 const EDGE_PX = 24;
 /** What sticks to the window's top and hides what is below it. */
