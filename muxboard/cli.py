@@ -72,23 +72,41 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 
 @main.command()
 @_config
+@click.option("--offline", is_flag=True, help="The configuration alone; no host is asked.")
+@click.option("--json", "as_json", is_flag=True, help="What was found as JSON.")
+def check(path: str | None, offline: bool, as_json: bool) -> None:
+    """Check the configuration, then try every host step by step.
+
+    Exits with 0 when all is good, 1 when a host failed, 2 when the configuration is wrong.
+    """
+    from muxboard.config import weak  # noqa: PLC0415
+    from muxboard.hosts import live  # noqa: PLC0415  it brings rich, without which the service starts faster
+    from muxboard.hosts.checklist import Checklist  # noqa: PLC0415
+
+    loaded = _load(path)
+    found = weak.settings(loaded, os.environ)
+    live.leave(Checklist(loaded, os.environ, found, as_json=as_json).run(offline=offline))
+
+
+@main.command()
+@_config
 @click.option("--json", "as_json", is_flag=True, help="The inventory as JSON.")
 def ls(path: str | None, as_json: bool) -> None:
     """Ask every host once and print what there is."""
     from muxboard.access.grants import Grants  # noqa: PLC0415
     from muxboard.access.principal import Principal  # noqa: PLC0415
-    from muxboard.hosts import listing  # noqa: PLC0415
+    from muxboard.hosts import live  # noqa: PLC0415
+    from muxboard.hosts.listing import Listing  # noqa: PLC0415
     from muxboard.web import views  # noqa: PLC0415
 
-    sweeper = asyncio.run(listing.sweep_once(_load(path), os.environ))
-    reports = [host.report for host in sweeper.hosts.values()]
+    listing = Listing(_load(path), os.environ, quiet=as_json)
+    listing.sweep()
     if as_json:  # whoever runs this needs no grant: they are the user that the hosts are asked as
-        inventory = views.inventory(sweeper, Grants([]), Principal(name="", gate="local"))
+        inventory = views.inventory(listing.sweeper, Grants([]), Principal(name="", gate="local"))
         click.echo(msgspec.json.format(msgspec.json.encode(inventory)).decode())
     else:
-        for line in listing.table(reports):
-            click.echo(line)
-    sys.exit(0 if all(report.state == "ok" for report in reports) else 1)
+        listing.tell()
+    live.leave(listing.exit_code)
 
 
 @main.group()

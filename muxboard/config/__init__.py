@@ -4,6 +4,7 @@
 - ``values``  durations, sizes, rates, addresses and secrets as they are written in the file
 - ``decode``  mappings into structs, all errors at once
 - ``load``    finding, reading, checking; the environment's overrides
+- ``weak``    settings that are valid and weak, with remedies
 - ``show``    the example, the JSON Schema, the reference page, the masked effective configuration
 """
 

@@ -20,34 +20,6 @@ from tests.rig.waiting import until
 TOKEN = "a-token-that-is-a-secret"
 
 
-@pytest.fixture
-def run(tmp_path, tmux):
-    """Run ``python -m muxboard`` with arguments in a folder of its own."""
-
-    def run(*arguments, env=None, config=None):
-        if config is not None:
-            (tmp_path / "muxboard.toml").write_text(config)
-        return subprocess.run(
-            [sys.executable, "-m", "muxboard", *arguments],
-            cwd=tmp_path,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "PYTHONPATH": str(CHECKOUT),
-                "PYTHONWARNINGS": "error",
-                "TMUX_TMPDIR": str(tmux.folder),
-                **(env or {}),
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-
-    return run
-
-
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -110,7 +82,7 @@ def test_show_prints_what_is_in_force_and_masks_the_token(run):
     assert "****" in done.stdout
 
 
-@pytest.mark.parametrize("command", [["serve"], ["ls"], ["config", "show"]])
+@pytest.mark.parametrize("command", [["serve"], ["ls"], ["check"], ["check", "--json"], ["config", "show"]])
 def test_every_error_of_the_file_is_told_at_once_with_file_path_and_reason(run, command):
     config = """
 [server]
