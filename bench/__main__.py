@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench import machine
-from bench.measures import attach, bulk, echo, fleet, idle, interrupt, inventory
+from bench.measures import attach, bulk, echo, fleet, idle, interrupt, inventory, page
 from bench.report import Report
 from bench.workshop import Workshop
 
@@ -22,6 +22,7 @@ GROUPS = {
     "idle": idle.measure,
     "inventory": inventory.measure,
     "fleet": fleet.measure,
+    "page": page.measure,
 }
 RESULTS = Path(__file__).parent / "results.md"
 
