@@ -13,6 +13,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
 
@@ -21,7 +22,7 @@ from muxboard.access.grants import Grants
 from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
-from muxboard.hosts.configured import Configured
+from muxboard.hosts.configured import Configured, close_all
 from muxboard.hosts.sweep import Sweeper
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
@@ -147,27 +148,33 @@ class Service:
         if not self._loaded.source:
             log.warning("reload: there is no configuration file")
             return
-        try:
-            loaded = load(self._loaded.source, self._environ)
-        except ConfigError as error:
-            log.error("reload: the configuration is broken and nothing has changed")  # noqa: TRY400  no traceback
-            for line in error.lines:
-                log.error("reload: %s", line)  # noqa: TRY400
-            return
         async with self._reloading:
-            for section in loaded.config.__struct_fields__:
-                same = getattr(loaded.config, section) == getattr(self._loaded.config, section)
-                if section not in RELOADED and not same:
+            try:
+                found = load(self._loaded.source, self._environ)
+            except ConfigError as error:
+                log.error("reload: the configuration is broken and nothing has changed")  # noqa: TRY400  no traceback
+                for line in error.lines:
+                    log.error("reload: %s", line)  # noqa: TRY400
+                return
+            applied = {}
+            for section in found.config.__struct_fields__:
+                if section in RELOADED:
+                    applied[section] = getattr(found.config, section)
+                elif getattr(found.config, section) != getattr(self._loaded.config, section):
                     log.warning("reload: [%s] has changed: restart the service to apply it", section)
-            change = await self.configured.update(loaded)
+            config = msgspec.structs.replace(self._loaded.config, **applied)
+            loaded = msgspec.structs.replace(self._loaded, config=config, secrets=found.secrets)
+            change = self.configured.update(loaded)
             self._loaded = loaded
+            # Before the hosts are closed: their terminals are told why, not that a connection was lost.
             for key in change.removed:
                 self.attacher.host_gone(key, f"The host {key} was taken out of the configuration.")
                 self.metrics.forget(key)
             for key in change.changed:
                 self.attacher.host_gone(key, f"The configuration of the host {key} has changed.")
             self.sweeper.replace(self.configured.hosts)
-            log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change))
+            log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change[:3]))
+            await close_all(change.gone)
 
     def _count(self, report: HostReport | None, _changed: bool) -> None:
         if report is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -11,18 +12,20 @@ from muxboard.hosts.managed import ManagedHost
 from muxboard.hosts.ssh.fleet import Fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from muxboard.config import Host
     from muxboard.config.schema import Loaded
 
 
 class Change(NamedTuple):
-    """Keys of hosts that a new configuration brought, took away, or describes otherwise."""
+    """Keys of hosts that a new configuration brought, took away, or describes otherwise; and the hosts that
+    are no more, which whoever asked for the change has to close."""
 
     added: list[str]
     removed: list[str]
     changed: list[str]
+    gone: list[ManagedHost]
 
 
 class Configured:
@@ -45,12 +48,13 @@ class Configured:
         way = self._fleet.way(host, loaded.config, loaded.secrets.get(host.key))
         return ManagedHost(host, loaded.config.inventory, way)
 
-    async def update(self, loaded: Loaded) -> Change:
+    def update(self, loaded: Loaded) -> Change:
         """Take in another configuration's hosts. One that is the same but for its label or order stays as
-        it is, connections and all; the others are closed."""
+        it is, connections and all."""
         before, old = self.hosts, self._loaded
         after: dict[str, ManagedHost] = {}
-        change = Change([], [key for key in before if key not in {h.key for h in loaded.config.hosts}], [])
+        keys = {host.key for host in loaded.config.hosts}
+        change = Change([], [key for key in before if key not in keys], [], [])
         for host in loaded.config.hosts:
             known = before.get(host.key)
             if known is not None and self._same(known.config, old, host, loaded):
@@ -60,9 +64,7 @@ class Configured:
             (change.added if known is None else change.changed).append(host.key)
             after[host.key] = self._make(host, loaded)
         self.hosts, self._loaded = after, loaded
-        for key, gone in before.items():
-            if after.get(key) is not gone:
-                await gone.close()
+        change.gone.extend(host for key, host in before.items() if after.get(key) is not host)
         return change
 
     def _same(self, was: Host, old: Loaded, now: Host, new: Loaded) -> bool:
@@ -76,6 +78,10 @@ class Configured:
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
-        for host in self.hosts.values():
-            await host.close()
+        await close_all(self.hosts.values())
         await self._fleet.close()
+
+
+async def close_all(hosts: Iterable[ManagedHost]) -> None:
+    """Close hosts at once: one that is slow to go holds the others up as little as may be."""
+    await asyncio.gather(*(host.close() for host in hosts))

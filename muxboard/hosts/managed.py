@@ -133,7 +133,7 @@ class ManagedHost:
                 target = await self._target(user)
             except SocketUnreadable as error:
                 reports[user] = UserReport(user, "socket_unreadable", str(error))
-            except TimeoutError as error:
+            except (TimeoutError, TooMuch, Missing, OSError) as error:
                 reports[user] = self._failure(user, error)
             else:
                 mark = marks.fresh()
@@ -170,6 +170,8 @@ class ManagedHost:
     def _missing(self, user: str, program: str) -> UserReport:
         if program == "sudo":
             return UserReport(user, "sudo_refused", "sudo is not installed.", "apt-get install sudo")
+        if program != "tmux":
+            return UserReport(user, "error", f"{program} is not installed.")
         return UserReport(user, "tmux_missing", "tmux is not installed.", "apt-get install tmux")
 
     async def _target(self, user: str) -> tmux.Target:
@@ -249,6 +251,8 @@ class ManagedHost:
             raise error.as_problem() from error
         except TimeoutError as error:
             raise Problem(Code.timeout) from error
+        except (TooMuch, Missing, OSError) as error:
+            raise Problem(Code.host_error, f"The home of {user} cannot be asked for.") from error
         return where
 
     async def rename(self, user: str, session: str, name: str) -> None:
@@ -284,3 +288,5 @@ class ManagedHost:
             raise Problem(Code.host_error, str(error)) from error
         except TimeoutError as error:
             raise Problem(Code.timeout) from error
+        except (TooMuch, Missing, OSError) as error:
+            raise Problem(Code.host_error, self._failure(user, error).problem or "") from error

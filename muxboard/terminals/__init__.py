@@ -4,7 +4,9 @@
 - ``ring``      pure: output by absolute offset
 - ``flow``      pure: how much may be read before the browser has parsed what it got
 - ``pty``       the child and its PTY, on terminado's manager
+- ``sink``      where its output goes
 - ``terminal``  one terminal: its bytes, its connection, its end
 - ``table``     all terminals
 - ``attach``    who may have one, and everything that is undone when it ends
+- ``reattach``  attaches one anew whose host was lost
 """

@@ -12,10 +12,11 @@ from muxboard.access.grants import Need
 from muxboard.problems import Code, Problem
 from muxboard.records.audit import Line
 from muxboard.tasks import Tasks
+from muxboard.terminals.messages import exit_message
 from muxboard.terminals.pty import PtyManager
 from muxboard.terminals.reattach import Attachment, reattach
 from muxboard.terminals.table import Table
-from muxboard.terminals.terminal import Target, Terminal, exit_message
+from muxboard.terminals.terminal import Target, Terminal
 
 if TYPE_CHECKING:
     from muxboard.access.caps import Caps
@@ -193,6 +194,8 @@ class Attacher:
         launcher, target = self._launcher, terminal.target
         if terminal.killed:
             self.end(terminal, "killed")
+        elif launcher.lost(host, terminal.pty.exit_code) and not terminal.awaited:
+            self.end(terminal, "detached")  # nobody has come back for it either
         elif launcher.lost(host, terminal.pty.exit_code):
             over = await reattach(
                 terminal,

@@ -81,6 +81,26 @@ ClientMessage = AckMessage | ResizeMessage
 decode_client_message = msgspec.json.Decoder(ClientMessage).decode
 
 
+_SENTENCES: dict[ExitReason, str] = {
+    "exited": "The session has ended.",
+    "killed": "The session was killed.",
+    "detached": "This terminal was detached; the session goes on.",
+    "lifetime": "This terminal has reached the longest time that one may live; the session goes on.",
+    "idle": "This terminal was closed because nothing was typed for long; the session goes on.",
+    "expired": "The login has expired; the session goes on.",
+    "revoked": "This terminal was ended; the session goes on.",
+    "replaced": "This terminal was taken over by another connection.",
+    "draining": "The service is restarting; the session goes on.",
+    "overflow": "More was typed than the session takes; the session goes on.",
+    "failed": "The terminal failed.",
+}
+
+
+def exit_message(reason: ExitReason, code: int | None = None, why: str = "") -> ExitMessage:
+    """Return the last message for a reason; ``code`` is the child's exit status, ``why`` says more."""
+    return ExitMessage(reason=reason, code=code, message=why or _SENTENCES[reason])
+
+
 def clamp(cols: int, rows: int) -> tuple[int, int]:
     """Return a size within what a terminal may have."""
     return min(max(cols, MIN_COLS), MAX_COLS), min(max(rows, MIN_ROWS), MAX_ROWS)

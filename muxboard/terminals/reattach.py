@@ -30,13 +30,18 @@ class Attachment:
     def __init__(self, child: Child) -> None:
         self.child = child
         self.young = 0
+        self._closed = False
         self.since = asyncio.get_running_loop().time()
 
-    def renew(self, child: Child) -> None:
-        """Start from another one from now on."""
-        self.close()
+    def renew(self, child: Child) -> bool:
+        """Start from another one from now on; False when it is closed, and nothing is to be started."""
+        if self._closed:
+            child.done()
+            return False
+        self.child.done()
         self.child = child
         self.since = asyncio.get_running_loop().time()
+        return True
 
     def count_loss(self) -> bool:
         """Take in that the child was lost; return whether another is worth starting."""
@@ -45,8 +50,10 @@ class Attachment:
         return self.young < MAX_YOUNG
 
     def close(self) -> None:
-        """Say that nothing runs on it any more."""
-        self.child.done()
+        """Say that nothing runs on it any more. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self.child.done()
 
 
 class End(NamedTuple):
@@ -93,8 +100,8 @@ async def reattach(
         try:
             if await still_there() == "exited":
                 return End("exited")
-            attachment.renew(await child())
-            terminal.restart()
+            if attachment.renew(await child()):
+                terminal.restart()
         except Problem as problem:
             last = problem
         except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.flow import WINDOW_BYTES, Flow
@@ -15,9 +15,9 @@ from muxboard.terminals.messages import (
     HelloMessage,
     NoticeMessage,
     ResetMessage,
-    ServerMessage,
     TerminalMode,
     clamp,
+    exit_message,
 )
 from muxboard.terminals.pty import FRAME_BYTES
 from muxboard.terminals.ring import Ring
@@ -28,41 +28,10 @@ if TYPE_CHECKING:
     from muxboard.access.principal import Principal
     from muxboard.config import Limits
     from muxboard.terminals.pty import Pty
+    from muxboard.terminals.sink import Sink
 
 RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
 EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
-
-_SENTENCES: dict[ExitReason, str] = {
-    "exited": "The session has ended.",
-    "killed": "The session was killed.",
-    "detached": "This terminal was detached; the session goes on.",
-    "lifetime": "This terminal has reached the longest time that one may live; the session goes on.",
-    "idle": "This terminal was closed because nothing was typed for long; the session goes on.",
-    "expired": "The login has expired; the session goes on.",
-    "revoked": "This terminal was ended; the session goes on.",
-    "replaced": "This terminal was taken over by another connection.",
-    "draining": "The service is restarting; the session goes on.",
-    "overflow": "More was typed than the session takes; the session goes on.",
-    "failed": "The terminal failed.",
-}
-
-
-def exit_message(reason: ExitReason, code: int | None = None, why: str = "") -> ExitMessage:
-    """Return the last message for a reason; ``code`` is the child's exit status, ``why`` says more."""
-    return ExitMessage(reason=reason, code=code, message=why or _SENTENCES[reason])
-
-
-class Sink(Protocol):
-    """A connection that a terminal sends to. None of these wait or raise."""
-
-    def output(self, data: bytes) -> None:
-        """Send the next bytes of output."""
-
-    def message(self, message: ServerMessage) -> None:
-        """Send a control message."""
-
-    def ended(self, message: ExitMessage) -> None:
-        """Send the last message and close."""
 
 
 class Target(NamedTuple):
@@ -170,10 +139,11 @@ class Terminal:
             timer.cancel()
 
     def _on_timer(self, name: str, reason: ExitReason) -> None:
+        self._timers.pop(name, None)
         expires = self.principal.expires_at
         if name == "lifetime" and expires is not None and expires <= time.time():
             reason = "expired"
-        if name == "resume" and self._child_ended:
+        if name == "resume" and self._child_ended and not self._exit_told:
             self._tell_exit()
         else:
             self._on_end(self, reason)
@@ -191,6 +161,11 @@ class Terminal:
     def connected(self) -> bool:
         """Whether a client is connected now."""
         return self._sink is not None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a client is connected or may still come back."""
+        return self._sink is not None or "resume" in self._timers
 
     @property
     def output_offset(self) -> int:
@@ -389,6 +364,8 @@ class Terminal:
         self._flow.acked = max(self._flow.acked, self._ring.end)
         if self._sink is not None:
             self._sink.message(ResetMessage(offset=self._ring.end))
+        elif "resume" not in self._timers:
+            self._arm("resume", float(self._limits.resume), "detached")
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
         """Say something to the connection, if there is one."""

@@ -16,8 +16,8 @@ from muxboard.terminals.messages import (
     NoticeMessage,
     ServerMessage,
     decode_client_message,
+    exit_message,
 )
-from muxboard.terminals.terminal import exit_message
 from muxboard.web.handler import Access, SocketHandler, byte_count, now
 
 if TYPE_CHECKING:

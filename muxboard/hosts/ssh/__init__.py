@@ -10,6 +10,7 @@
 - ``shell``       a shell that stays open on a host and runs such scripts
 - ``shells``      those that are open on one host
 - ``command``     argv for OpenSSH's ssh, purely
+- ``folder``      where sockets are
 - ``askpass``     hands a secret to ssh when ssh itself asks
 - ``master``      ControlMasters that the service owns
 - ``client``      attaches without ssh, where there is none

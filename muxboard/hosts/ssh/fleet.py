@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from muxboard.config.address import Hop, parse_jumps
@@ -17,6 +15,7 @@ from muxboard.hosts.ssh.askpass import Askpass
 from muxboard.hosts.ssh.attempt import Trust
 from muxboard.hosts.ssh.command import Destination
 from muxboard.hosts.ssh.connection import CONNECTS, DIALS, Connection, Gates
+from muxboard.hosts.ssh.folder import Folder, clear, place
 from muxboard.hosts.ssh.login import Login
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.way import Missing, TooMuch
@@ -44,7 +43,8 @@ class Fleet:
         self._gates = Gates()
         self._jumps: dict[tuple[object, ...], Connection] = {}
         self._vias: dict[Connection, Connection] = {}
-        self._folder = ""
+        clear(place(environ))
+        self._folder: Folder | None = None
         self._askpass: Askpass | None = None
         self._ssh: tuple[int, int] | None = None
         self._ssh_known = False
@@ -154,12 +154,10 @@ class Fleet:
             self._askpass.forget(ticket)
 
     def folder(self) -> str:
-        """Return our own folder for sockets, of mode 0700: short, for a socket's path has little room."""
-        if not self._folder:
-            runtime = self._environ.get("XDG_RUNTIME_DIR", "")
-            short = runtime if 0 < len(runtime) < 32 and os.path.isdir(runtime) else "/tmp"  # noqa: PLR2004, PTH112, S108
-            self._folder = tempfile.mkdtemp(prefix="muxboard-", dir=short)
-        return self._folder
+        """Return our own folder for sockets, of mode 0700."""
+        if self._folder is None:
+            self._folder = Folder(place(self._environ))
+        return self._folder.path
 
     async def close(self) -> None:
         """Let go of everything; the ways are closed before. Idempotent."""
@@ -167,6 +165,6 @@ class Fleet:
             self._askpass.close()
         await self.io.close()
         await self._connects.close()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
