@@ -61,7 +61,7 @@ REMOTE = '[[hosts]]\nkey = "web{0}"\nhostname = "web{0}"\n'
     ("text", "path"),
     [
         (changed(BIND + URL, 'bind = "0.0.0.0:1"\n'), "server.bind"),
-        (changed(BIND, 'bind = "[::]:1"\n').replace("trusted_proxies = [", "allowed_hosts = ["), "server.bind"),
+        (changed(BIND, 'bind = "[::]:1"\n').replace("trusted_proxies", "allowed_hosts"), "server.bind"),
         (changed("https://ops", "http://ops"), "server.public_url"),
         (changed('"127.0.0.1/32"', '"127.0.0.1/32", "0.0.0.0/0"'), "server.trusted_proxies[1]"),
         (changed('"127.0.0.1/32"', '"::/1"'), "server.trusted_proxies[0]"),
