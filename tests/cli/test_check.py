@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 TMUX = shutil.which("tmux")
-SYSTEM = {Path("/usr/bin"), Path("/usr/local/bin"), Path("/bin")}
 ALL_SSH = ["reach", "host_key", "login", "session", "max_sessions"]
 
 
@@ -70,18 +69,19 @@ def test_the_sudoers_line_is_the_one_that_mends_it(fleet, sshd, unix_users):
     assert found.states()[f"tmux {no_sudo}"] == found.states()[f"socket {no_sudo}"] == "skipped"
 
 
-def test_the_sudoers_line_has_the_path_of_tmux_on_that_host(
-    fleet, start_sshd, unix_users, program, usual_bin
-):
-    """Where no folder of the system's has it."""
-    svc, no_sudo = unix_users.service, unix_users.no_sudo
-    folder = program("tmux", f'exec {TMUX} "$@"')
-    fake_sudo = program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
-    sshd = start_sshd(SetEnv=f"PATH={fake_sudo}:{folder}:{usual_bin()}")
-    fleet.add("web1", sshd, svc, tmux_users=[no_sudo])
-    remedy = fleet.checked()["web1"].failed[f"sudo {no_sudo}"]["remedy"]
-    path = TMUX if Path(TMUX).parent in SYSTEM else folder / "tmux"
-    assert remedy.endswith(f"NOPASSWD: {path}")
+def test_the_sudoers_line_has_the_path_of_tmux_on_that_host(run, program):
+    """Also where none of the system's folders has it."""
+    folder = program("tmux", "echo tmux 3.3a")
+    sudo = program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    hide = f'mount --bind /dev/null {TMUX} && exec "$@"'
+    done = run(
+        *("check", "--json"), config='[[hosts]]\nkey = "here"\nlocal = true\ntmux_users = ["daemon"]\n',
+        env={"PATH": f"{sudo}:{folder}:{os.environ['PATH']}"},
+        before=["unshare", "--mount", "sh", "-c", hide, "sh"],
+    )  # fmt: skip
+    (step, *_) = json.loads(done.stdout)["hosts"][0]["steps"]
+    assert (step["name"], step["value"]) == ("sudo", "refused")
+    assert step["remedy"].endswith(f" ALL=(daemon) NOPASSWD: {folder}/tmux")
 
 
 def test_a_user_that_is_not_there(fleet, sshd, unix_users):
