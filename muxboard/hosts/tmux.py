@@ -11,6 +11,7 @@ Rules that every command keeps, each learned from a way in which tmux surprises:
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +39,11 @@ _PANE_FIELDS = ("session_id", "window_active", "pane_active", "window_activity")
 # they like, so tmux cuts them; a path has its own limit.
 _PANE_TEXTS = ("=256:pane_current_command", "=256:pane_title", "pane_current_path")
 _INT_CHARS = 20  # of 64 bits
+# More than any tmux server prints of its own accord; reading it holds up whoever else uses the service.
+MAX_SESSIONS = 5000
+MAX_RECORDS = 20 * MAX_SESSIONS  # of a listing: one for each session, four for each pane
+MAX_LISTING_BYTES = 4 << 20
+SAID_CHARS = 4096  # of standard error that are looked at: the last ones
 
 
 class Target(NamedTuple):
@@ -79,8 +85,10 @@ def parse_listing(output: bytes, mark: str) -> tuple[Session, ...]:
     """Return the sessions that ``listing`` printed, in tmux's order.
 
     Raises:
-        ValueError: The output is not of that form.
+        ValueError: The output is not of that form, or too much to be one.
     """
+    if len(output) > MAX_LISTING_BYTES or output.count(mark.encode()) > MAX_RECORDS:
+        raise ValueError("tmux printed a listing that is too long")
     records = output.decode(errors="replace").split(mark)
     if records[0].strip():
         raise ValueError(f"tmux printed something else: {records[0].strip()[:200]!r}")
@@ -95,6 +103,8 @@ def parse_listing(output: bytes, mark: str) -> tuple[Session, ...]:
             if len(fields) != len(_SESSION_FIELDS):
                 raise ValueError(f"tmux printed a session without its fields: {body[:200]!r}")
             rows[fields[0]] = fields
+            if len(rows) > MAX_SESSIONS:
+                raise ValueError(f"tmux printed more than {MAX_SESSIONS} sessions")
         elif kind == "P":
             session, window_active, pane_active, activity = body.split("\t")
             latest[session] = max(latest.get(session, 0), _int(activity))
@@ -132,10 +142,13 @@ def names(target: Target) -> list[str]:
     return argv(target, "list-sessions", "-F", "#{session_id}\t#{session_name}")
 
 
+_NAMES = re.compile(r"^(\$[0-9]{1,20})\t([^\n]*)$", re.MULTILINE)
+
+
 def parse_names(output: bytes) -> dict[str, str]:
-    """Return name → id as ``names`` printed them."""
-    pairs = (line.partition("\t") for line in output.decode(errors="replace").split("\n") if line)
-    return {name: session for session, _, name in pairs}
+    """Return name → id as ``names`` printed them; a line with anything else for an id counts for nothing."""
+    lines = _NAMES.finditer(output[:MAX_LISTING_BYTES].decode(errors="replace"))
+    return {line[2]: line[1] for line in itertools.islice(lines, MAX_SESSIONS)}
 
 
 def create(target: Target, name: str, command: str, directory: str) -> list[str]:
@@ -244,6 +257,7 @@ def classify(target: Target, login: str, stderr: str, path: str = "/usr/bin/tmux
     def report(state: UserState, problem: str | None, remedy: str | None = None) -> UserReport:
         return UserReport(name=target.user, state=state, problem=problem, remedy=remedy)
 
+    stderr = stderr[-SAID_CHARS:]
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     said = lines[-1][:240] if lines else "tmux failed without a word"
     if any(_NO_SERVER.search(line) for line in lines):
@@ -278,6 +292,7 @@ def printable(text: str) -> str:
 
 def failed(target: Target, login: str, stderr: str) -> Problem:
     """Return the problem that a failed create, rename, kill or capture means to the caller."""
+    stderr = stderr[-SAID_CHARS:]
     said = printable(stderr.strip().splitlines()[-1] if stderr.strip() else "tmux failed without a word")[
         :240
     ]

@@ -3,6 +3,7 @@
 - ``known``       known host keys, purely
 - ``verdict``     what follows from them
 - ``login``       what logs in where; authenticates a transport
+- ``guard``       what a host may ask of us before its key is checked
 - ``breaker``     how long to leave a host alone after a failure
 - ``attempt``     one try at a connection
 - ``connection``  one warm transport: made when asked for, kept, made again

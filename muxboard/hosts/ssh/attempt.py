@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import paramiko
 
 from muxboard.hosts.ssh import known
+from muxboard.hosts.ssh.guard import guard
 from muxboard.hosts.ssh.login import Login, authenticate
 from muxboard.hosts.ssh.verdict import prefer, refused
 from muxboard.hosts.tmux import printable
@@ -214,6 +215,7 @@ class Attempt:
         sock.settimeout(IDLE_WAKE_S)
         transport.set_keepalive(KEEPALIVE_S)
         transport.clear_to_send_timeout = self._timeout_s  # in a key exchange that does not end
+        guard(transport)
         prefer(transport, lines, self._hop)
         # Longer than our own clock, which ends it by closing the socket.
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = self._timeout_s * 4
@@ -265,6 +267,7 @@ def end(transport: paramiko.Transport, threads: Threads) -> None:
 
 def _close(transport: paramiko.Transport) -> None:
     with contextlib.suppress(Exception):  # it may be in any state
+        transport.packetizer.complete_handshake()  # or the thread of its clock stays
         transport.close()
     transport.join(5)
 

@@ -56,6 +56,8 @@ def authenticate(transport: paramiko.Transport, login: Login, hop: Hop) -> None:
             tried += 1
             if _offer(transport, login, key, place):
                 return
+            if not transport.is_active():
+                break  # MaxAuthTries: another offer would look like a broken connection, to be made again
     except paramiko.BadAuthenticationType as error:
         takes = printable(", ".join(error.allowed_types))[:200]
         with_what = "a password" if login.password is not None else "a key"

@@ -43,9 +43,11 @@ def script(commands: Sequence[Sequence[str]], mark: str, timeout_s: float) -> by
 
 
 class _Stream:
-    """One of the two outputs: what stood between each command's marks."""
+    """One of the two outputs: what stood between each command's marks. A host knows the marks and may print
+    more ends than there are commands; those are not looked at."""
 
-    def __init__(self, mark: str) -> None:
+    def __init__(self, mark: str, commands: int) -> None:
+        self._commands = commands
         self._rest = bytearray()
         self._begin, self._end = f"{mark}b".encode(), f"{mark}e".encode()
         self._seen = 0
@@ -59,7 +61,10 @@ class _Stream:
         rest, end = self._rest, self._end
         rest += data
         # A mark may come in pieces.
-        while (at := rest.find(end, max(0, self._seen - len(end) - EXIT_CHARS))) >= 0:
+        while len(self.ended) < self._commands:
+            at = rest.find(end, max(0, self._seen - len(end) - EXIT_CHARS))
+            if at < 0:
+                break
             stop = rest.find(b".", at)
             if stop < 0:
                 break
@@ -82,7 +87,7 @@ class Reader:
 
     def __init__(self, commands: Sequence[Sequence[str]], mark: str) -> None:
         self._commands = commands
-        self._out, self._err = _Stream(mark), _Stream(mark)
+        self._out, self._err = _Stream(mark, len(commands)), _Stream(mark, len(commands))
         self.size = 0
 
     def feed(self, out: bytes, err: bytes) -> bool:
