@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from muxboard.hosts import facts, tmux
 from muxboard.hosts.facts import FIND_TMUX
+from muxboard.hosts.managed import TMUX
 from muxboard.hosts.socket import SocketUnreadable, find_socket
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Completed, Missing, TooMuch, Unreached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from muxboard.hosts.managed import ManagedHost
 
 StepName = Literal["reach", "host_key", "login", "session", "max_sessions", "sudo", "tmux", "socket"]
@@ -74,7 +72,7 @@ class HostCheck:
             self.steps += [Step("sudo", user)] if user != host.login else []
             self.steps += [Step("tmux", user), Step("socket", user)]
         self.done = False
-        self._tmux = "/usr/bin/tmux"
+        self._tmux = TMUX
 
     @property
     def state(self) -> Literal["ok", "failed", "unfinished"]:
@@ -339,8 +337,3 @@ def _fail(step: Step, value: str, problem: str | None, remedy: str | None) -> Li
 
 def _count(sessions: int) -> str:
     return f"{sessions} session{'' if sessions == 1 else 's'}"
-
-
-async def run(checks: Iterable[HostCheck]) -> None:
-    """Check hosts at once, each alone."""
-    await asyncio.gather(*(check.run() for check in checks))

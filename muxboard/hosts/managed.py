@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from muxboard.hosts import marks, tmux
+from muxboard.hosts import facts, marks, tmux
 from muxboard.hosts.flight import Flight
 from muxboard.hosts.model import HostReport, Session, UserReport
 from muxboard.hosts.socket import SocketUnreadable, find_socket
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from muxboard.config import Host
     from muxboard.config.schema import Inventory
     from muxboard.hosts.way import Child, Way
+
+TMUX = "/usr/bin/tmux"
 
 
 class ManagedHost:
@@ -36,6 +38,7 @@ class ManagedHost:
         self.users = tuple(config.tmux_users) or (way.login,)
         self.report = HostReport(key=config.key)
         self._timeout_s = float(inventory.command_timeout)
+        self._tmux: str | None = None  # its path, as far as somebody needed to know
         self._tasks = Tasks(f"host {config.key}")
         self._sweeps = Flight(self._sweep, self._tasks, "sweep")
         self._names = {
@@ -141,13 +144,20 @@ class ManagedHost:
         done = await self.way.run_each([argv for _, _, argv in asked], timeout_s=self._timeout_s)
         for (target, mark, _), result in zip(asked, done, strict=True):
             reports[target.user] = self._read_listing(target, mark, result)
+        if self._tmux is None and any(report.state == "sudo_refused" for report in reports.values()):
+            # The sudoers line that mends it names tmux as it is on this host.
+            [found] = await self.way.run_each([facts.FIND_TMUX], timeout_s=self._timeout_s)
+            self._tmux = (facts.found(found.stdout).path if isinstance(found, Completed) else "") or TMUX
+            for (target, mark, _), result in zip(asked, done, strict=True):
+                reports[target.user] = self._read_listing(target, mark, result)
         return tuple(reports[user] for user in self.users)
 
     def _read_listing(self, target: tmux.Target, mark: str, done: Completed | Exception) -> UserReport:
         if isinstance(done, Exception):
             return self._failure(target.user, done)
         if done.exit != 0:
-            return tmux.classify(target, self.login, done.stderr.decode(errors="replace"))
+            said = done.stderr.decode(errors="replace")
+            return tmux.classify(target, self.login, said, self._tmux or TMUX)
         try:
             sessions = tmux.order(tmux.parse_listing(done.stdout, mark), self.config.session_order)
         except ValueError as error:

@@ -70,18 +70,19 @@ def test_the_sudoers_line_is_the_one_that_mends_it(fleet, sshd, unix_users):
 
 
 def test_the_sudoers_line_has_the_path_of_tmux_on_that_host(run, program):
-    """Also where none of the system's folders has it."""
+    """Also where none of the system's folders has it; the board's is the same."""
     folder = program("tmux", "echo tmux 3.3a")
     sudo = program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
     hide = f'mount --bind /dev/null {TMUX} && exec "$@"'
-    done = run(
-        *("check", "--json"), config='[[hosts]]\nkey = "here"\nlocal = true\ntmux_users = ["daemon"]\n',
-        env={"PATH": f"{sudo}:{folder}:{os.environ['PATH']}"},
-        before=["unshare", "--mount", "sh", "-c", hide, "sh"],
-    )  # fmt: skip
-    (step, *_) = json.loads(done.stdout)["hosts"][0]["steps"]
+    options = {
+        "config": '[[hosts]]\nkey = "here"\nlocal = true\ntmux_users = ["daemon"]\n',
+        "env": {"PATH": f"{sudo}:{folder}:{os.environ['PATH']}"},
+        "before": ["unshare", "--mount", "sh", "-c", hide, "sh"],
+    }
+    (step, *_) = json.loads(run("check", "--json", **options).stdout)["hosts"][0]["steps"]
     assert (step["name"], step["value"]) == ("sudo", "refused")
     assert step["remedy"].endswith(f" ALL=(daemon) NOPASSWD: {folder}/tmux")
+    assert f"ALL=(daemon) NOPASSWD: {folder}/tmux" in run("ls", **options).stdout
 
 
 def test_a_user_that_is_not_there(fleet, sshd, unix_users):
