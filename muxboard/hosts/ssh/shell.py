@@ -1,19 +1,19 @@
 """A shell that stays open on a host and runs one script at a time.
 
 Starting a login shell for each command costs a host many times what tmux itself costs it. The loop never
-waits for paramiko: sending and taking in happen in threads, started by what the transport's own thread
-sees arrive.
+waits for paramiko: what may wait happens in threads. What the transport's own thread sees arrive lies in
+the inbox already, so that the loop takes it from there: each further thread would cost more than the taking.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.buffered_pipe import BufferedPipe
+from paramiko.common import cMSG_CHANNEL_WINDOW_ADJUST
 
 from muxboard.hosts import marks
 from muxboard.hosts.ssh.script import OPENING, SHELL, Reader, script
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from muxboard.tasks import Threads
 
 TAKE_BYTES = 1 << 20
+ALLOW_BYTES = 1 << 16  # taken in before the host is told that it may send more; its window is 2 MiB
 
 
 class Lost(Exception):  # noqa: N818
@@ -52,6 +53,10 @@ class _Inbox(BufferedPipe):  # type: ignore[misc]
             super().feed(data)
         self._told()
 
+    def take(self) -> bytes:
+        """Return what there is, at most ``TAKE_BYTES``, without waiting."""
+        return bytes(self.read(TAKE_BYTES)) if len(self) else b""
+
     def close(self) -> None:
         super().close()
         self._told()
@@ -66,8 +71,8 @@ class Shell:
         self._channel = channel
         self._threads = threads
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._taking = self._more = False
+        self._told = False
+        self._taken = 0
         self._out, self._err = _Inbox(self._arrived), _Inbox(self._arrived)
         self._said = b""
         self._reader: Reader | None = None
@@ -115,39 +120,29 @@ class Shell:
         except (OSError, paramiko.SSHException) as error:
             raise Lost("") from error
 
-    # --- in the transport's thread, and in one of ours
+    # --- in the transport's thread
 
     def _arrived(self) -> None:
-        with self._lock:
-            self._more = True
-            if self._taking:
-                return
-            self._taking = True
-        self._threads.start(self._take)
-
-    def _take(self) -> None:
-        channel = self._channel
-        while True:
-            with self._lock:
-                if not (self._more or channel.recv_ready() or channel.recv_stderr_ready()):
-                    self._taking = False
-                    return
-                self._more = False
-            out = self._received(channel.recv_ready, channel.recv)
-            err = self._received(channel.recv_stderr_ready, channel.recv_stderr)
-            # The exit status comes between the end of the output and the close.
-            ending, gone = channel.closed or channel.eof_received, channel.closed
-            with contextlib.suppress(RuntimeError):  # the loop has closed
-                self._loop.call_soon_threadsafe(self._took, out, err, ending, gone)
-
-    @staticmethod
-    def _received(ready: Callable[[], bool], receive: Callable[[int], bytes]) -> bytes:
-        with contextlib.suppress(OSError, paramiko.SSHException):
-            if ready():
-                return receive(TAKE_BYTES)
-        return b""
+        if self._told:
+            return
+        self._told = True
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            self._loop.call_soon_threadsafe(self._take)
 
     # --- on the loop again
+
+    def _take(self) -> None:
+        self._told = False  # first, so that what comes from now on is told
+        # The exit status comes between the end of the output and the close.
+        ending, gone = self._channel.closed or self._channel.eof_received, self._channel.closed
+        out, err = self._out.take(), self._err.take()
+        self._took(out, err, ending, gone)
+        if len(self._out) or len(self._err):
+            self._arrived()
+        self._taken += len(out) + len(err)
+        if self._taken >= ALLOW_BYTES:
+            self._threads.start(_allow, self._channel, self._taken)
+            self._taken = 0
 
     def _took(self, out: bytes, err: bytes, ending: bool, gone: bool) -> None:
         turn, reader = self._turn, self._reader
@@ -157,8 +152,9 @@ class Shell:
             turn.set_result(None)
         elif reader.size > OUTPUT_BYTES or self._out.overflowed or self._err.overflowed:
             turn.set_exception(TooMuch())
-        elif gone and not (self._channel.recv_ready() or self._channel.recv_stderr_ready()):
+        elif gone and not (len(self._out) or len(self._err)):
             self._said = (self._said + err + out)[-400:]
+            print("LOST", self._channel, self._channel.exit_status, self._channel.transport, reader._out.ended, self.worked)
             turn.set_exception(Lost(self._said.decode(errors="replace")))
         self.usable = self.usable and not ending
 
@@ -172,6 +168,17 @@ class Shell:
         if self.usable or not self._channel.closed:
             self.usable = False
             self._threads.start(_close, self._channel)
+
+
+def _allow(channel: paramiko.Channel, taken: int) -> None:
+    """Let the host send as much more as was taken in: ``recv`` would, but it may wait."""
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        if (size := channel._check_add_window(taken)) > 0:  # noqa: SLF001
+            message = paramiko.Message()
+            message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+            message.add_int(channel.remote_chanid)
+            message.add_int(size)
+            channel.transport._send_user_message(message)  # noqa: SLF001
 
 
 def _close(channel: paramiko.Channel) -> None:
