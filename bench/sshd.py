@@ -28,6 +28,7 @@ USER = "mbbench"
 SESSIONS = 10  # of the user's tmux, which every host lists
 PROMPT_SESSION = "prompt"
 ADDRESSES = 16  # of one sshd: its MAX_LISTEN_SOCKS
+NICE = 19  # hosts have cores of their own; here they leave theirs to the service and its clients
 FULL_S = 0.3  # after which a connection to a full listener is one that hangs
 rig.PREFIX = "mbbench-"  # a test run ends every sshd that has its own
 
@@ -73,6 +74,7 @@ class Fleet:
             addresses = [f"127.99.{number // 250}.{number % 250 + 1}" for number in numbers]
             sshd = rig.Sshd(addresses=addresses, LogLevel="INFO")
             stack.callback(sshd.close)
+            os.setpriority(os.PRIO_PROCESS, sshd.pid, NICE)
             sshd.authorize(USER, key)
             lines.append(sshd.known_hosts())
             self.places += [
@@ -84,6 +86,7 @@ class Fleet:
         for number in range(1, SESSIONS):
             tmux.new(f"work-{number}", ["sleep", "3600"])
         tmux.new(PROMPT_SESSION, self._workshop.programs["prompt"])
+        os.setpriority(os.PRIO_PROCESS, int(tmux("display-message", "-p", "#{pid}")), NICE)
 
     def ssh(self, place: Place, *options: str, command: str = "") -> list[str]:
         """Return argv of OpenSSH's own client, set up as the service sets it up."""

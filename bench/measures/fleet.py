@@ -225,14 +225,12 @@ async def _echo(workshop: Workshop, swept: Swept, period_s: float, rounds: int) 
     bare = Bare(workshop, tmux=True)
     bare.tmux = tmux
     quiet, beside = Runs(), Runs()
-    key = tmux.make("echo")
     targets: list[Target] = [bare, swept.target]
     for _ in range(rounds):
         for target in targets:
-            quiet.add(target, await _typed(target, key, keys))
+            quiet.add(target, await _typed(target, keys))
             async with swept.sweeping(period_s * 1.1):
-                beside.add(target, await _typed(target, key, keys))
-    tmux.kill(key)
+                beside.add(target, await _typed(target, keys))
     before, after = quiet.typical(0.99), beside.typical(0.99)
     raised: Values = {
         name: value - base
@@ -248,7 +246,8 @@ async def _echo(workshop: Workshop, swept: Swept, period_s: float, rounds: int) 
     ]
 
 
-async def _typed(target: Target, key: str, keys: int) -> list[float]:
+async def _typed(target: Target, keys: int) -> list[float]:
+    key = target.prepare("echo")
     line = await target.open(key)
     try:
         await line.expect(PROMPT, READY_S)
@@ -258,6 +257,8 @@ async def _typed(target: Target, key: str, keys: int) -> list[float]:
         return typist.samples_ms[WARM_UP:] if typist.done.done() and typist.done.result() else []
     finally:
         await line.close()
+        if target.tmux:
+            target.tmux.kill(key)
 
 
 async def _attach(
