@@ -81,3 +81,19 @@ async def test_a_login_that_sshd_ends_is_a_refused_one(
     host = hosts(sshd, unix_users.deploy)
     assert await state_of(host) == "auth_failed", host.report
     assert host.way._connection.breaker.wait_s >= 29
+
+
+async def test_another_hosts_new_key_is_no_reason_to_try_a_wrong_login_again(
+    sshd, unix_users, make_key, hosts
+):
+    """As with accept-new, which writes to the file for each host of a fleet."""
+    hosts.trust(sshd.known_hosts())
+    key = make_key()
+    host = hosts(sshd, unix_users.deploy, key_file=key.path)
+    for number in range(5):
+        assert await state_of(host) == "auth_failed"
+        hosts.trust(key.known_host(f"192.0.2.{number}", 22) + "\n")
+    assert sshd.connections() == 1
+    sshd.authorize(unix_users.deploy, key)
+    key.path.touch()
+    assert await state_of(host) != "auth_failed", "another key file is another try"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import paramiko
 
     from muxboard.config.address import Hop
+    from muxboard.hosts.model import HostState
     from muxboard.hosts.ssh.login import Login
 
 CONNECTS = 6  # key exchanges at once: more would only delay the loop and each other
@@ -108,6 +109,7 @@ class Connection:
         self._transport: paramiko.Transport | None = None
         self._proven = False
         self._stamp: object = None
+        self._failure: HostState = "unknown"
         self._attempt: Attempt | None = None
 
     @property
@@ -125,16 +127,18 @@ class Connection:
             if self._transport.is_active():
                 return self._transport
             self.drop()
-        if self._stamp is not None and self._stamp != self._files():
+        if self._stamp is not None and self._stamp != self._files(self._failure):
             self._stamp = None
             self.breaker.worked()  # another key, or other known hosts, is another try
         self.breaker.check()
         return await self._flight.join()
 
-    def _files(self) -> object:
-        """What tells whether the files that a login depends on are still the same."""
+    def _files(self, failure: HostState) -> object:
+        """What tells whether the files that a failure came of are still the same. Another host's new key is
+        no reason to try a wrong login again."""
         stamps = []
-        for path in (*self._trust.files, self._login.key_file):
+        known, key = self._trust.files, (self._login.key_file,)
+        for path in known if failure.startswith("host_key") else key if failure == "auth_failed" else ():
             with contextlib.suppress(OSError):
                 found = os.stat(path)  # noqa: PTH116
                 stamps.append((path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
@@ -145,7 +149,7 @@ class Connection:
             self.hop, self._login, self._trust, self._via, self._threads, self._timeout_s
         )
         self._proven = False
-        files = self._files()
+        known, key = self._files("host_key_unknown"), self._files("auth_failed")
         try:
             async with self._gates.address(str(self._via.hop if self._via else self.hop)):
                 async with self._gates.dials:
@@ -156,7 +160,10 @@ class Connection:
             # A jump's own failure is remembered there.
             if not failure.repeated:
                 self.breaker.failed(failure)
-                self._stamp = files
+                self._failure = failure.state
+                self._stamp = {"auth_failed": key, "host_key_unknown": known, "host_key_changed": known}.get(
+                    failure.state
+                )
             raise
         finally:
             if self._transport is None:
