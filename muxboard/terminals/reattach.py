@@ -22,6 +22,7 @@ LONGEST_S = 600.0
 # A child that is lost as soon as this has never worked; after so many of them no more are started.
 YOUNG_S = 5.0
 MAX_YOUNG = 3
+_FINAL = {Code.auth_failed, Code.host_key}  # waiting mends neither
 
 
 class Attachment:
@@ -104,6 +105,8 @@ async def reattach(
                 terminal.restart()
         except Problem as problem:
             last = problem
+            if problem.code in _FINAL:
+                break
         except OSError:
             return End("failed", "No terminal could be started on this machine.")
         else:

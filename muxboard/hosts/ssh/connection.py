@@ -109,7 +109,7 @@ class Connection:
         self._transport: paramiko.Transport | None = None
         self._proven = False
         self._stamp: object = None
-        self._failure: HostState = "unknown"
+        self._failure: HostState = "pending"
         self._attempt: Attempt | None = None
 
     @property

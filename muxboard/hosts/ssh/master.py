@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 from muxboard.hosts import local
 from muxboard.hosts.ssh import command
 from muxboard.hosts.tmux import printable
-from muxboard.hosts.way import Missing, TooMuch
+from muxboard.hosts.way import Missing, TooMuch, Unreached
 from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from muxboard.hosts.model import HostState
     from muxboard.hosts.ssh.command import Destination
 
 log = logging.getLogger("muxboard.ssh")
@@ -31,6 +33,14 @@ COLD_S = 60.0  # after a refusal, attaches are cold for so long
 SAID_BYTES = 4096
 
 
+# What ssh itself says; what the host prints is not among it.
+_REFUSED: dict[str, HostState] = {
+    r"Permission denied \(": "auth_failed",
+    r"REMOTE HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY": "host_key_changed",
+    r"Host key verification failed": "host_key_unknown",
+}
+
+
 class Master:
     """One ssh that others go through."""
 
@@ -38,6 +48,7 @@ class Master:
         self.destination = destination
         self.path = path
         self.seats = 0
+        self.ready = False
         self._env = env
         self._said = b""
         self._fds: list[int] = []
@@ -49,6 +60,8 @@ class Master:
 
         Raises:
             OSError: No process could be had.
+            Unreached: The host refuses the login, or is not the one that is known: any other ssh would
+                only ask it the same again.
         """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)  # noqa: PTH108
@@ -57,16 +70,17 @@ class Master:
             async with asyncio.timeout(timeout_s):
                 while not self.gone.done():
                     if os.path.exists(self.path):  # noqa: ASYNC240, PTH110
+                        self.ready = True
                         return True
                     await asyncio.sleep(STEP_S)
         except TimeoutError:
             pass
-        log.warning(
-            "no ControlMaster for %s: %s",
-            self.destination.hop,
-            printable(self._said.decode(errors="replace")),
-        )
-        self.stop()
+        self.stop(signal.SIGKILL)
+        said = printable(" ".join(self._said.decode(errors="replace").split()))[-400:]
+        log.warning("no ControlMaster for %s: %s", self.destination.hop, said)
+        for pattern, state in _REFUSED.items():
+            if re.search(pattern, said):
+                raise Unreached(state, f"ssh to {self.destination.hop} says: {said}")
         return False
 
     def _spawn(self) -> None:
@@ -106,6 +120,8 @@ class Master:
         if self._child is None or self._child.poll() is None:
             return
         loop = asyncio.get_running_loop()
+        for fd in self._fds[:1]:
+            self._hear(fd)
         for fd in self._fds:
             loop.remove_reader(fd)
             os.close(fd)
@@ -161,36 +177,41 @@ class Masters:
         self._starting = asyncio.Lock()
         self._cold_until = 0.0
         self._watching = False
+        self._closed = False
 
     async def seat(self) -> Master | None:
-        """Return a master with a seat taken in it; None = go without one."""
+        """Return a master with a seat taken in it; None = go without one.
+
+        Raises:
+            Unreached: The host refuses the login, or is not the one that is known.
+        """
         loop = asyncio.get_running_loop()
         async with self._starting:
             if loop.time() < self._cold_until:
                 return None
             self._masters = [each for each in self._masters if not each.gone.done()]
             for master in self._masters:
-                if master.seats < self._seats:
+                if master.ready and master.seats < self._seats:
                     # Asking costs as much as attaching: it is asked meanwhile. Should it not answer, it is
                     # ended, and the terminal comes back by another.
                     self._tasks.start(master.alive(), "check")
                     return self._sit(master)
-            if self._seats < 1:
+            if self._seats < 1 or self._closed:
                 return None
             self._count += 1
             master = Master(self._destination, f"{self._path}.{self._count}", self._env)
+            self._masters.append(master)
             try:
                 ready = await master.start(self._destination.timeout_s)
             except OSError as error:
                 log.warning("no ControlMaster for %s: %s", self._destination.hop, error.strerror)
                 ready = False
-            except asyncio.CancelledError:
+            except BaseException:
                 master.stop()
                 raise
             if not ready:
                 self._cold_until = loop.time() + COLD_S
                 return None
-            self._masters.append(master)
             return self._sit(master)
 
     def _sit(self, master: Master) -> Master:
@@ -226,6 +247,7 @@ class Masters:
 
     async def close(self) -> None:
         """End all masters and wait until they have gone. Idempotent."""
+        self._closed = True
         await self._tasks.close()
         masters, self._masters = self._masters, []
         for master in masters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shlex
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_SKIPPED = 31
 LOOK_TIMEOUT_S = 5.0
+YOUNG_S = 5.0  # an attach without a master that is lost as soon may never have been let in
 _LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
 _LS_FIELDS = 4  # mode, links, uid, and the rest
 
@@ -79,6 +81,7 @@ class RemoteWay:
         self._sessions = sessions
         self._shells = Shells(destination, connection, fleet.io, sessions)
         self._cold_at = float("-inf")
+        self._preparing = asyncio.Lock()
         self._masters: Masters | None = None
         self._env: dict[str, str] | None = None
         self._ticket = ""
@@ -183,8 +186,11 @@ class RemoteWay:
                 "unreachable", f"{self._destination.hop} ended the connection: {said}."
             ) from error
         finally:
-            for channel in opened:
-                self._fleet.io.start(channel.close)
+            # Waited for, or the next to ask would find them taken.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    for channel in opened:
+                        await self._fleet.io.run(channel.close)
         return self._shells.open + len(opened)
 
     # --- what a path, a user, a directory is
@@ -215,9 +221,12 @@ class RemoteWay:
 
     async def on_pty(self, argv: Sequence[str]) -> Child:
         """By ssh through a master; by an ssh of its own where there is none; without ssh at last."""
-        if self._env is None:
-            self._env, self._ticket = await self._fleet.ssh_environment(self._destination)
+        loop = asyncio.get_running_loop()
+        async with self._preparing:
+            if self._env is None:
+                self._env, self._ticket = await self._fleet.ssh_environment(self._destination)
         if not await self._fleet.has_ssh(self._destination):
+            self._cold_at = loop.time()
             return Child(*client.start(self._destination, argv, self._env), lambda: None)
         if self._masters is None:
             name = hashlib.sha256(f"{self._key} {self.login}".encode()).hexdigest()[:10]
@@ -225,12 +234,24 @@ class RemoteWay:
                 self._destination, self._fleet.folder(), name, self._env, self._sessions - 1
             )
         masters = self._masters
-        master = await masters.seat()
+        try:
+            master = await masters.seat()
+        except Unreached as failure:
+            # Logged in long ago, it would not be let in now: who asks is told so, and nobody tries on.
+            self._connection.breaker.failed(failure)
+            self._connection.drop()
+            raise
+        if master is None:
+            self._cold_at = loop.time()
         path, done = (master.path, lambda: masters.leave(master)) if master else ("", lambda: None)
         return Child(command.attach(self._destination, argv, path), self._env, done)
 
     def lost(self, exit_code: int | None) -> bool:
-        return exit_code is None or exit_code < 0 or exit_code == command.LOST
+        lost = exit_code is None or exit_code < 0 or exit_code == command.LOST
+        if lost and asyncio.get_running_loop().time() < self._cold_at + YOUNG_S:
+            # It may have been refused: before another is started, a login of our own finds that out.
+            self._connection.drop()
+        return lost
 
     def hurry(self) -> None:
         self._connection.hurry()

@@ -107,6 +107,9 @@ class Shell:
             cut = TooMuch
         finally:
             self._reader = self._turn = None
+            turn.cancel()
+            if not turn.cancelled():
+                turn.exception()  # it may have come before anybody waited for it
             self.worked = self.worked or reader.ended > 0
             if reader.ended < len(commands):
                 self.close()
@@ -154,7 +157,6 @@ class Shell:
             turn.set_exception(TooMuch())
         elif gone and not (len(self._out) or len(self._err)):
             self._said = (self._said + err + out)[-400:]
-            print("LOST", self._channel, self._channel.exit_status, self._channel.transport, reader._out.ended, self.worked)
             turn.set_exception(Lost(self._said.decode(errors="replace")))
         self.usable = self.usable and not ending
 

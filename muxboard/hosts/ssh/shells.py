@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_SHELLS = 4  # at once, of the sessions that sshd grants one connection
 KEPT_SHELLS = 1  # open between commands
+CLOSING_S, CLOSING_TRIES = 0.1, 10
 
 
 class LostOnTheWay(Unreached):
@@ -134,6 +135,7 @@ class Shells:
 
     async def _new(self) -> Shell:
         hop, timeout_s = self._destination.hop, self._destination.timeout_s
+        patience = CLOSING_TRIES
         while True:
             transport = await self._connection.transport()
             stale = self._connection.proven
@@ -141,20 +143,28 @@ class Shells:
                 return await open_shell(transport, self._threads, timeout_s)
             except TimeoutError:
                 failure = Unreached("timeout", f"{hop} did not open a session within {timeout_s:g} s.")
-            except paramiko.ChannelException as error:
-                if self.open > 1:
-                    raise Full from error
-                failure = Unreached(
-                    "error",
-                    f"{hop} refuses {self._destination.login.user} a session: {printable(str(error))[:120]}.",
-                    "sshd_config: MaxSessions 10",
-                )
-            except Exception as error:  # noqa: BLE001  whatever paramiko makes of what the host sent
+            except Exception as error:  # whatever paramiko makes of what the host sent
+                # Of several that are refused at once, paramiko tells one why, and the others nothing.
+                refused = isinstance(error, paramiko.ChannelException) or transport.is_active()
                 said = printable(str(error) or type(error).__name__)[:200]
-                failure = Unreached("unreachable", f"{hop} ended the connection: {said}.")
-                if stale:  # it ended unnoticed, and nothing has been asked of it
+                if refused and self.open > 1:
+                    raise Full from error
+                if refused and stale and patience:  # one that we have just closed may still count there
+                    patience -= 1
+                    await asyncio.sleep(CLOSING_S)
+                    continue
+                if not refused and stale:  # it ended unnoticed, and nothing has been asked of it
                     self._connection.drop()
                     continue
+                failure = (
+                    Unreached(
+                        "error",
+                        f"{hop} refuses {self._destination.login.user} a session: {said}.",
+                        "sshd_config: MaxSessions 10",
+                    )
+                    if refused
+                    else Unreached("unreachable", f"{hop} ended the connection: {said}.")
+                )
             self._fail(failure)
             raise failure
 
