@@ -27,16 +27,20 @@ class Hop(NamedTuple):
 
 
 def valid_hostname(text: str) -> bool:
-    """Whether a text is a host name of plain labels, an IPv4 address or an IPv6 address without a zone."""
+    """Whether a text is a host name of plain labels, or an address as it is usually written.
+
+    Other spellings of an address (``127.1``, ``0:0:0:0:0:0:0:1``) are refused: ssh and we would look for
+    its key under different names.
+    """
     if len(text) > 253:  # noqa: PLR2004  DNS
         return False
-    if ":" in text:
+    labels = text.removesuffix(".").split(".")
+    if ":" in text or re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", labels[-1]):
         try:
-            ipaddress.IPv6Address(text)
+            return str(ipaddress.ip_address(text)) == text.lower() and "%" not in text
         except ValueError:
             return False
-        return "%" not in text
-    return all(_LABEL.fullmatch(label) for label in text.removesuffix(".").split("."))
+    return all(_LABEL.fullmatch(label) for label in labels)
 
 
 def valid_login(text: str) -> bool:

@@ -70,8 +70,10 @@ def _secret(
 def read_secret_file(path: str) -> str:
     """Return a secret file's content without the final newline. ``ValueError`` says why it cannot be used."""
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8", opener=_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise ValueError(f"{path} is not a plain file")
             if mode & stat.S_IRWXO:
                 raise ValueError(f"{path} can be read by others: chmod o= {path}")
             return file.read(MAX_SECRET_BYTES).rstrip("\r\n")
@@ -79,3 +81,7 @@ def read_secret_file(path: str) -> str:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8") from error
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would wait for its writer

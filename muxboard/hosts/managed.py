@@ -37,6 +37,7 @@ class ManagedHost:
         self.way = way
         self.users = tuple(config.tmux_users) or (way.login,)
         self.report = HostReport(key=config.key)
+        self.closed = False
         self._timeout_s = float(inventory.command_timeout)
         self._tmux: str | None = None  # its path, as far as somebody needed to know
         self._tasks = Tasks(f"host {config.key}")
@@ -48,6 +49,7 @@ class ManagedHost:
 
     async def close(self) -> None:
         """Stop what runs. Idempotent."""
+        self.closed = True
         await self._tasks.close()
         await self.way.close()
 

@@ -140,6 +140,8 @@ class Attacher:
             undo.callback(attachment.close)
             if self.draining:
                 raise Problem(Code.draining)
+            if host.closed:
+                raise Problem(Code.not_found, "There is no such host any more.")
             # From here to the table there is no waiting: a drain sees the terminal or stops it above.
             self._audit.write(self._line(request, target, terminal_id))
             try:

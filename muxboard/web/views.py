@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from muxboard.access.grants import Need
 from muxboard.hosts.model import HostState, Session, UserState
+from muxboard.problems import Code
 from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
 
 if TYPE_CHECKING:
@@ -174,9 +175,9 @@ class AttachBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 # What went wrong on the way to a host is nobody's secret in particular; after that it is one of its users'.
-_ON_THE_WAY: frozenset[HostState] = frozenset(
-    {"unreachable", "auth_failed", "host_key_unknown", "host_key_changed"}
-)
+_ON_THE_WAY: frozenset[HostState] = frozenset({"unreachable", "host_key_unknown", "host_key_changed"})
+# A refused login is told in full, with whose key it was, to those who reach all of the host.
+_IN_SHORT: dict[HostState, str] = {"auth_failed": Code.auth_failed.title, "timeout": Code.timeout.title}
 
 
 class _Reach(NamedTuple):
@@ -249,7 +250,7 @@ class Sight:
             hostname=host.config.hostname,
             local=host.config.local,
             state=report.state,
-            problem=told.problem if told and report.state != "ok" else None,
+            problem=(told.problem if told else _IN_SHORT.get(report.state)) if report.state != "ok" else None,
             remedy=told.remedy if told and report.state != "ok" else None,
             checked_at=report.checked_at,
             seen_at=report.seen_at,

@@ -18,7 +18,7 @@ from muxboard.hosts.ssh.connection import CONNECTS, DIALS, Connection, Gates
 from muxboard.hosts.ssh.folder import Folder, clear, place
 from muxboard.hosts.ssh.login import Login
 from muxboard.hosts.ssh.remote import RemoteWay
-from muxboard.hosts.way import Missing, TooMuch
+from muxboard.hosts.way import Missing, TooMuch, Unreached
 from muxboard.tasks import Threads
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Fleet:
         if secrets.password is not None:
             login = Login(user, password=secrets.password)
             # A password is for the host alone; who stands on the way gets a key.
-            by_key = Login(user, self._path(config.ssh.key_file), None, None, agent)
+            by_key = Login(user, self._path(config.ssh.key_file), secrets.passphrase, None, agent)
         else:
             login = by_key = Login(user, key, secrets.passphrase, None, agent)
         jumps = tuple((hop, by_key._replace(user=hop.user or me)) for hop in parse_jumps(host.proxy_jump))
@@ -154,9 +154,13 @@ class Fleet:
             self._askpass.forget(ticket)
 
     def folder(self) -> str:
-        """Return our own folder for sockets, of mode 0700."""
+        """Return our own folder for sockets, of mode 0700. Raises ``Unreached`` when it was replaced."""
         if self._folder is None:
             self._folder = Folder(place(self._environ))
+        if not self._folder.sound:
+            raise Unreached(
+                "error", f"The folder {self._folder.path} is no longer the service's: restart it."
+            )
         return self._folder.path
 
     async def close(self) -> None:

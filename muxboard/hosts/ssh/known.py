@@ -1,7 +1,7 @@
 """Known host keys, as OpenSSH keeps them: hashed names, patterns, ``@cert-authority``, ``@revoked``.
 
-Stricter than OpenSSH in one thing: where a host is known by a key of another type, an unknown key is
-a changed one. Otherwise whoever stands in between could offer a type that was never seen.
+Stricter than OpenSSH in one thing: where a host is known by a key of another type, or by an authority, an
+unknown key is a changed one. Otherwise whoever stands in between could offer a kind that was never seen.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ def judge(lines: Sequence[Line], hostname: str, port: int, key: bytes) -> Verdic
         if any(line.marker == "@cert-authority" and line.key == by for line in mine):
             return "known" if _vouches(certificate, hostname) else "changed"
         key = _wire(certificate)
-    plain = [line for line in mine if not line.marker]
-    if any(line.key == key for line in plain):
+    if any(line.key == key for line in mine if not line.marker):
         return "known"
-    return "changed" if plain else "unknown"
+    # Known by another key, or by an authority that has not signed this one.
+    return "changed" if any(line.marker != "@revoked" for line in mine) else "unknown"
 
 
 def kinds(lines: Sequence[Line], hostname: str, port: int) -> list[str]:

@@ -29,6 +29,9 @@ TAKE_BYTES = 1 << 20
 ALLOW_BYTES = 1 << 16  # taken in before the host is told that it may send more; its window is 2 MiB
 
 
+UNASKED_BYTES = 1 << 16  # what a shell may print while no command runs
+
+
 class Lost(Exception):  # noqa: N818
     """The shell has gone; ``args[0]`` is what it said last."""
 
@@ -75,6 +78,7 @@ class Shell:
         self._taken = 0
         self._out, self._err = _Inbox(self._arrived), _Inbox(self._arrived)
         self._said = b""
+        self._unasked = 0
         self._reader: Reader | None = None
         self._turn: asyncio.Future[None] | None = None
         self.usable = True
@@ -151,6 +155,9 @@ class Shell:
         turn, reader = self._turn, self._reader
         if turn is None or reader is None or turn.done():
             self._said = (self._said + err + out)[-400:]  # before the first command: banners, mistakes
+            self._unasked += len(out) + len(err)
+            if self._unasked > UNASKED_BYTES:
+                self.close()
         elif reader.feed(out, err):
             turn.set_result(None)
         elif reader.size > OUTPUT_BYTES or self._out.overflowed or self._err.overflowed:
