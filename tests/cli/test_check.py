@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from muxboard.config import load
+from muxboard.hosts.configured import Configured
+
 TMUX = shutil.which("tmux")
 ALL_SSH = ["reach", "host_key", "login", "session", "max_sessions"]
 
@@ -452,3 +455,18 @@ def test_ctrl_c_ends_plain_lines_and_json_too(half_hangs, plain_env, tmp_path, a
     if "--json" in arguments:
         states = {host["key"]: host["state"] for host in json.loads(out)["hosts"]}
         assert states == {"web1": "ok", "hangs": "unfinished" if "check" in arguments else "pending"}
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_sessions_that_were_opened_to_count_them_are_closed(io_loop, fleet, start_sshd, unix_users):
+    fleet.add("web1", start_sshd(MaxSessions=4), unix_users.service)
+    fleet.write()
+    configured = Configured(load(str(fleet.folder / "muxboard.toml"), {}), {"HOME": str(fleet.folder)})
+    way = configured.hosts["web1"].way
+    try:
+        assert (await way.run(["id"], timeout_s=5)).exit == 0
+        for _ in range(3):
+            assert await way.granted(10, timeout_s=5) == 4
+            assert await way.granted(2, timeout_s=5) == 2
+    finally:
+        await configured.close()
