@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from muxboard.problems import Code, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from muxboard.hosts.way import Child
     from muxboard.terminals.messages import ExitReason
@@ -90,26 +91,32 @@ async def reattach(
     terminal.notice(
         "warning", Code.host_unreachable.name, "The connection to the host was lost; attaching again."
     )
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + min(patience_s, LONGEST_S)
-    for turn in range(int(LONGEST_S)):
-        await asyncio.sleep(DELAYS_S[min(turn, len(DELAYS_S) - 1)])
+    for delay in _delays(min(patience_s, LONGEST_S)):
+        await asyncio.sleep(delay)
         if terminal.ended:
             return None
-        if loop.time() > deadline:
-            break
         try:
             if await still_there() == "exited":
                 return End("exited")
             if attachment.renew(await child()):
                 terminal.restart()
+        except OSError:
+            return End("failed", "No terminal could be started on this machine.")
         except Problem as problem:
             last = problem
             if problem.code in _FINAL:
                 break
-        except OSError:
-            return End("failed", "No terminal could be started on this machine.")
         else:
             return None
     log.info("terminal %s could not come back: %s", terminal.id[:6], last.detail)
     return End("failed", last.detail)
+
+
+def _delays(patience_s: float) -> Iterator[float]:
+    """Yield how long to wait before each try, until patience is at its end."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience_s
+    for delay in itertools.chain(DELAYS_S, itertools.repeat(DELAYS_S[-1])):
+        if loop.time() + delay > deadline:
+            return
+        yield delay

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from muxboard.hosts.ssh.command import Destination
 
 READ_BYTES = 1 << 15
+STATUS_S = 5.0
 
 
 def start(
@@ -106,6 +107,11 @@ def _show(channel: paramiko.Channel) -> None:
                 view = view[os.write(1, view) :]
 
 
+def _status(channel: paramiko.Channel) -> int:
+    channel.status_event.wait(STATUS_S)
+    return int(channel.exit_status)
+
+
 async def _main() -> int:
     job = json.loads(os.environ.pop("MUXBOARD_JOB"))
     threads = Threads("ssh", 6)
@@ -115,12 +121,17 @@ async def _main() -> int:
         os.write(2, f"{error.problem}\r\n".encode())
         return command.LOST
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(
-        signal.SIGWINCH, lambda: threads.start(lambda: channel.resize_pty(*reversed(_size())))
-    )
+
+    def resize() -> None:
+        rows, cols = _size()
+        channel.resize_pty(cols, rows)
+
+    loop.add_signal_handler(signal.SIGWINCH, threads.start, resize)
+    threads.start(resize)  # it may have changed since it was told
     threads.start(_type, channel)
     await threads.run(_show, channel)
-    exit_code = channel.recv_exit_status() if channel.exit_status_ready() else command.LOST
+    # The status comes between the end of the output and the close; without a connection it is -1.
+    exit_code = await threads.run(_status, channel)
     for connection in reversed(made):
         connection.drop()
     return exit_code if exit_code >= 0 else command.LOST
