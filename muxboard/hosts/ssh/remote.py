@@ -189,8 +189,7 @@ class RemoteWay:
             # Waited for, or the next to ask would find them taken.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    for channel in opened:
-                        await self._fleet.io.run(channel.close)
+                    await self._fleet.io.run(_close_all, transport, opened)
         return self._shells.open + len(opened)
 
     # --- what a path, a user, a directory is
@@ -265,3 +264,11 @@ class RemoteWay:
         if not self._closed:
             self._closed = True
             await self._fleet.leave(self._connection)
+
+
+def _close_all(transport: paramiko.Transport, channels: Sequence[paramiko.Channel]) -> None:
+    """In a thread. sshd frees sessions after it has read all that is there, so an answer is waited for."""
+    with contextlib.suppress(EOFError, OSError, paramiko.SSHException):
+        for channel in channels:
+            channel.close()
+        transport.global_request("keepalive@openssh.com", wait=True)
