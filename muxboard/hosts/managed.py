@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class ManagedHost:
         self._tmux: str | None = None  # its path, as far as somebody needed to know
         self._tasks = Tasks(f"host {config.key}")
         self._sweeps = Flight(self._sweep, self._tasks, "sweep")
+        # One at a time: looking at a server that hangs must not take what others need of the host.
+        self._captures = {user: asyncio.Semaphore() for user in self.users}
         self._names = {
             user: Flight(lambda user=user: self._list_names(user), self._tasks, f"names of {user}")  # type: ignore[misc]
             for user in self.users
@@ -283,7 +286,8 @@ class ManagedHost:
     async def capture(self, user: str, session: str, *, history: bool) -> bytes:
         """Return the visible screen with SGR codes, or the whole history as plain text."""
         words = tmux.scrollback if history else tmux.screen
-        return await self._ask(user, lambda target: words(target, session))
+        async with self._captures[user]:
+            return await self._ask(user, lambda target: words(target, session))
 
     async def on_pty(self, user: str, session: str, *, view: bool) -> Child:
         """Return what attaches a terminal.

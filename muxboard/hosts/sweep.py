@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from typing import TYPE_CHECKING
 
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.sweep")
 
 
-BATCH = 2  # hosts whose sweeps begin in one turn of the loop
-BATCH_S = 0.006
+# Between the beginnings of two hosts' sweeps. One by one, so that a terminal waits for one host's turn at
+# most; 500 hosts are begun within the 2 s after which a dashboard wants them anew.
+STEP_S = 0.003
 
 
 class Sweeper:
@@ -78,22 +78,22 @@ class Sweeper:
         self.sweep_these(self.hosts.values())
 
     def sweep_these(self, hosts: Iterable[ManagedHost]) -> None:
-        """Ask hosts that are not being asked already; does not wait. Many are asked a few at a time, so
-        that terminals get their turns in between."""
+        """Ask hosts that are not being asked already; does not wait. Many are begun one by one, so that
+        terminals get their turns in between."""
         self._queue.update((host.config.key, host) for host in hosts)
-        self._some()
+        self._next()
         if self._queue and not self._pacing:
             self._pacing = self._tasks.start(self._paced(), "sweep of many") is not None
 
-    def _some(self) -> None:
-        for key in list(itertools.islice(self._queue, BATCH)):
-            self.sweep_soon(self._queue.pop(key))
+    def _next(self) -> None:
+        if self._queue:
+            self.sweep_soon(self._queue.pop(next(iter(self._queue))))
 
     async def _paced(self) -> None:
         try:
             while self._queue:
-                await asyncio.sleep(BATCH_S)
-                self._some()
+                await asyncio.sleep(STEP_S)
+                self._next()
         finally:
             self._pacing = False
 

@@ -12,7 +12,7 @@ import paramiko
 
 from muxboard.hosts.ssh import client, command
 from muxboard.hosts.ssh.master import Masters
-from muxboard.hosts.ssh.shells import LostOnTheWay, Shells
+from muxboard.hosts.ssh.shells import MOST_SHELLS, LostOnTheWay, Shells
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Child, Completed, Looked, Unreached
 from muxboard.tasks import Tasks
@@ -80,6 +80,7 @@ class RemoteWay:
         self._key = key
         self._sessions = sessions
         self._shells = Shells(destination, connection, fleet.io, sessions)
+        self._callers = asyncio.Semaphore(max(1, min(MOST_SHELLS, sessions) - 1))  # one is for sweeps
         self._cold_at = float("-inf")
         self._preparing = asyncio.Lock()
         self._masters: Masters | None = None
@@ -90,7 +91,8 @@ class RemoteWay:
         self._tasks = Tasks(f"commands on {key}")
 
     async def run(self, argv: Sequence[str], *, timeout_s: float) -> Completed:
-        [done] = await self._shells.run([argv], timeout_s)
+        async with self._callers:
+            [done] = await self._shells.run([argv], timeout_s)
         if isinstance(done, Exception):
             raise done
         return done
