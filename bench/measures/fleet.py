@@ -219,7 +219,7 @@ async def _echo(workshop: Workshop, swept: Swept, period_s: float, rounds: int) 
 
     The hosts are on this machine: what their sshds take from every process here, the bare one shows.
     """
-    keys = 150 if rounds == 1 else 400
+    keys = 150 if rounds == 1 else 250
     tmux = swept.target.tmux
     assert tmux
     bare = Bare(workshop, tmux=True)
@@ -307,7 +307,7 @@ async def _painted(open_line: Callable[[], Awaitable[Line]]) -> float:
 
 async def _holes(workshop: Workshop, report: Report, fleet: Fleet) -> None:
     """Two services in turns: one whose hosts all answer, and one with hosts that never do."""
-    sweeps = 3 if workshop.quick else 15
+    sweeps = 3 if workshop.quick else 11
     good = fleet.places[: HOSTS - HOLES]
     took: dict[bool, list[float]] = {False: [], True: []}
     with black_holes(HOLES) as holes:
