@@ -268,8 +268,10 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
         stop.set()
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Three for each terminal; no more than that, for the sessions that we start inherit the limit.
-    needed = min(hard, 512 + 4 * service.config.limits.attaches_global)
+    # Three for each terminal, one for each host, and a reload may bring as many hosts again; no more than
+    # that, for the sessions that we start inherit the limit.
+    config = service.config
+    needed = min(hard, 512 + 4 * config.limits.attaches_global + 2 * len(config.hosts))
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     for number in (signal.SIGTERM, signal.SIGINT):
