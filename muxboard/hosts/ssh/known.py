@@ -51,7 +51,7 @@ def read(paths: Sequence[str]) -> list[Line]:
     lines: list[Line] = []
     for path in paths:
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            with open(path, encoding="utf-8", errors="replace", newline="\n") as file:  # noqa: PTH123
                 lines += parse(file.read(MAX_FILE_BYTES))
         except FileNotFoundError:
             continue
@@ -71,7 +71,8 @@ def parse(text: str) -> Iterator[Line]:
             key = base64.b64decode(fields[2], validate=True)
         except (binascii.Error, ValueError):
             continue
-        yield Line(marker, fields[0], fields[1], key)
+        if _kind(key) == fields[1].encode() or marker == "@revoked":
+            yield Line(marker, fields[0], fields[1], key)
 
 
 def name_of(hostname: str, port: int) -> str:
@@ -100,6 +101,8 @@ def matches(names: str, name: str) -> bool:
 
 def _glob(pattern: str, name: str) -> bool:
     """Match with ``*`` and ``?`` alone: a bracket is a bracket."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == name  # as nearly all are: each pattern is compiled
     return fnmatchcase(name, re.sub(r"\[", "[[]", pattern))
 
 
@@ -111,6 +114,9 @@ def judge(lines: Sequence[Line], hostname: str, port: int, key: bytes) -> Verdic
         hostname: As configured.
         port: As configured.
         key: In ssh's wire format.
+
+    Raises:
+        ValueError: It is a certificate that cannot be read.
     """
     name = name_of(hostname, port)
     mine = [line for line in lines if matches(line.names, name)]
@@ -181,9 +187,13 @@ def _certificate(key: bytes) -> SSHCertificate | None:
     kind = _kind(key)
     if not kind.endswith(CERT_SUFFIX.encode()):
         return None
-    found = load_ssh_public_identity(kind + b" " + base64.b64encode(key))
-    if not isinstance(found, SSHCertificate):  # pragma: no cover  its name says that it is one
-        raise ValueError("not a certificate")  # noqa: TRY004
+    try:
+        found = load_ssh_public_identity(kind + b" " + base64.b64encode(key))
+        if not isinstance(found, SSHCertificate):  # pragma: no cover  its name says that it is one
+            raise ValueError("not a certificate")  # noqa: TRY004
+        found.signature_key()
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"a certificate that cannot be read: {error}") from error
     return found
 
 
@@ -210,11 +220,13 @@ def _vouches(certificate: SSHCertificate, hostname: str) -> bool:
         return False
     if not certificate.valid_after <= time.time() < certificate.valid_before:
         return False
-    names = [name.decode(errors="replace").lower() for name in certificate.valid_principals]
-    if not any(_glob(name, hostname.lower()) for name in names):
-        return False  # one for no name would be for all; OpenSSH refuses that for hosts since 10.3
+    if bytes(certificate._inner_sig_type) == b"ssh-rsa":  # noqa: SLF001  SHA-1, which OpenSSH refuses since 8.2
+        return False
     try:
         certificate.verify_cert_signature()
-    except (InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return False
-    return True
+    # Only now: names that nobody has signed could be patterns that take seconds to match.
+    names = [name.decode(errors="replace").lower() for name in certificate.valid_principals]
+    # One for no name would be for all; OpenSSH refuses that for hosts since 10.3.
+    return any(_glob(name, hostname.lower()) for name in names)
