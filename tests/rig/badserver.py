@@ -151,6 +151,7 @@ class Bad(paramiko.Transport):
         kind, _ = m.get_text(), m.get_boolean()
         command = m.get_text() if kind == "exec" else ""
         m.rewind()
+        m.get_int()  # the channel's number, which paramiko has read before
         if kind not in ("exec", "shell"):
             channel._handle_request(m)
         elif self.passes("exec", command):

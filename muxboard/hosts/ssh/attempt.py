@@ -61,7 +61,7 @@ class Attempt:
         self._sock: socket.socket | paramiko.Channel | None = None
         self._transport: paramiko.Transport | None = None
         self._stage = ""
-        self._over = False
+        self._over = self._hung_up = False
         self.step: Step = "reach"
 
     def abort(self) -> None:
@@ -84,6 +84,8 @@ class Attempt:
                 else:
                     await self._greeted()
         except TimeoutError as error:
+            if self._hung_up:
+                raise self._unwelcome() from error
             if self._stage == "greeting":
                 said = f"{self._hop} took the connection and sent no ssh greeting in {self._timeout_s:g} s."
                 raise Unreached("timeout", said) from error
@@ -131,9 +133,13 @@ class Attempt:
                 if sock.recv(1, socket.MSG_PEEK):
                     return
             sock.close()
+            self._hung_up = True
             if turn + 1 < GREETING_TRIES:
                 await asyncio.sleep(random.uniform(0.1, 0.6) * 2**turn)  # noqa: S311  not a secret
-        raise Unreached(
+        raise self._unwelcome()
+
+    def _unwelcome(self) -> Unreached:
+        return Unreached(
             "unreachable",
             f"{self._hop} closes the connection before its ssh greeting: too many logins at once "
             "(MaxStartups), or it penalises this address (PerSourcePenalties).",

@@ -79,16 +79,18 @@ class Shell:
         self._out, self._err = _Inbox(self._arrived), _Inbox(self._arrived)
         self._said = b""
         self._unasked = 0
+        self._noisy = False
         self._reader: Reader | None = None
         self._turn: asyncio.Future[None] | None = None
         self.usable = True
         self.worked = False
 
     def begin(self) -> None:
-        """Start it; waits, so in a thread."""
+        """Start it; waits, so in a thread. One that does not start is lost to who runs something in it."""
         self._channel.in_buffer, self._channel.in_stderr_buffer = self._out, self._err
-        self._channel.exec_command(SHELL)
-        self._channel.sendall(OPENING)
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._channel.exec_command(SHELL)
+            self._channel.sendall(OPENING)
 
     async def run(self, commands: Sequence[Sequence[str]], timeout_s: float) -> list[Completed | Exception]:
         """Run commands one after the other; after one that did not end in time the shell is not usable.
@@ -124,8 +126,8 @@ class Shell:
     def _send(self, text: bytes) -> None:
         try:
             self._channel.sendall(text)
-        except (OSError, paramiko.SSHException) as error:
-            raise Lost("") from error
+        except (OSError, EOFError, paramiko.SSHException):
+            self._arrived()  # it may have closed before anybody waited for something
 
     # --- in the transport's thread
 
@@ -157,6 +159,7 @@ class Shell:
             self._said = (self._said + err + out)[-400:]  # before the first command: banners, mistakes
             self._unasked += len(out) + len(err)
             if self._unasked > UNASKED_BYTES:
+                self._noisy = True
                 self.close()
         elif reader.feed(out, err):
             turn.set_result(None)
@@ -164,7 +167,7 @@ class Shell:
             turn.set_exception(TooMuch())
         elif gone and not (len(self._out) or len(self._err)):
             self._said = (self._said + err + out)[-400:]
-            turn.set_exception(Lost(self._said.decode(errors="replace")))
+            turn.set_exception(TooMuch() if self._noisy else Lost(self._said.decode(errors="replace")))
         self.usable = self.usable and not ending
 
     @property
