@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from typing import NamedTuple
 
 # A leading dash would be an option of ssh; "%", "$" and quotes mean something to it.
@@ -37,9 +38,11 @@ def valid_hostname(text: str) -> bool:
     labels = text.removesuffix(".").split(".")
     if ":" in text or re.fullmatch(r"[0-9]+|0[xX][0-9A-Fa-f]*", labels[-1]):
         try:
-            return str(ipaddress.ip_address(text)) == text.lower() and "%" not in text
+            packed = ipaddress.ip_address(text).packed
         except ValueError:
             return False
+        family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6  # noqa: PLR2004
+        return socket.inet_ntop(family, packed) == text.lower()  # as ssh writes it
     return all(_LABEL.fullmatch(label) for label in labels)
 
 
