@@ -193,12 +193,12 @@ def test_three_hops_are_an_ssh_in_an_ssh_in_an_ssh(login):
 def test_each_target_is_expanded_once_on_each_level():
     """A percent sign in a path is ssh's own matter where it is a path, and nobody's before."""
     trust = Trust(("/known%%hosts",), accept_new=False)
-    jumps = tuple((Hop("", f"jump{number}", 22), KEY._replace(user="a'b c")) for number in range(3))
+    jumps = tuple((Hop("", f"jump{number}", 22), KEY._replace(key_file="/it's mine")) for number in range(3))
     argv = command.master(destination()._replace(trust=trust, jumps=jumps), "/run/x")
     for _ in jumps:
         argv = inner(argv)
         assert 'UserKnownHostsFile="/known%%hosts"' in argv
-        assert argv[argv.index("-l") + 1] == "a'b c"
+        assert 'IdentityFile="/it\'s mine"' in argv
 
 
 # --- what a user gives
