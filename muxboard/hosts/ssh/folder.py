@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from muxboard.config.address import valid_file
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,8 +23,10 @@ SHORT_CHARS = 32  # a socket's path has room for 107, and ssh appends 17 while i
 
 def place(environ: Mapping[str, str]) -> str:
     """Return where such folders are: short, and in nobody else's power."""
-    runtime = environ.get("XDG_RUNTIME_DIR", "")
-    return runtime if 0 < len(runtime) < SHORT_CHARS and _own(runtime) else "/tmp"  # noqa: S108
+    runtime = environ.get("XDG_RUNTIME_DIR", "").rstrip("/")  # or a link at its end would be followed
+    # ssh runs elsewhere, and would take the name apart.
+    plain = runtime.startswith("/") and valid_file(runtime)
+    return runtime if plain and len(runtime) < SHORT_CHARS and _own(runtime) else "/tmp"  # noqa: S108
 
 
 def _own(path: str) -> bool:
