@@ -61,7 +61,7 @@ def test_a_login_is_always_one_to_openssh_too(text):
 @example("/%h")
 def test_a_file_is_always_one_to_openssh_too(text):
     if valid_file(text):
-        assert taken_by_openssh(text)
+        assert taken_by_openssh(text.replace(",", ""))  # which parts no paths
         assert text[0] in "~/"
         assert not set(text) & set("%$*?[]#! ")
         assert "~" not in text[1:]
@@ -250,7 +250,7 @@ def test_what_a_jump_leaves_out():
     ],
 )
 def test_jumps_that_are_none(text):
-    with pytest.raises(ValueError, match='^be (at most|"user@host)'):
+    with pytest.raises(ValueError, match=r'^be (at most|"user@host)'):
         parse_jumps(text)
 
 
