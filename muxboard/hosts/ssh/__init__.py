@@ -6,6 +6,7 @@
 - ``guard``       what a host may ask of us before its key is checked
 - ``breaker``     how long to leave a host alone after a failure
 - ``attempt``     one try at a connection
+- ``tunnel``      a connection through another one
 - ``connection``  one warm transport: made when asked for, kept, made again
 - ``script``      commands as text for a shell, purely; and what it printed
 - ``shell``       a shell that stays open on a host and runs such scripts

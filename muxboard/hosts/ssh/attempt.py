@@ -15,6 +15,7 @@ import paramiko
 from muxboard.hosts.ssh import known
 from muxboard.hosts.ssh.guard import guard
 from muxboard.hosts.ssh.login import Login, authenticate
+from muxboard.hosts.ssh.tunnel import Tunnel
 from muxboard.hosts.ssh.verdict import prefer, refused
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Unreached
@@ -58,7 +59,7 @@ class Attempt:
         self._via = via
         self._threads = threads
         self._timeout_s = timeout_s
-        self._sock: socket.socket | paramiko.Channel | None = None
+        self._sock: socket.socket | Tunnel | None = None
         self._transport: paramiko.Transport | None = None
         self._stage = ""
         self._over = self._hung_up = False
@@ -113,12 +114,12 @@ class Attempt:
             said = printable(str(error))[:200]
             raise Unreached("unreachable", f"{via.hop} could not connect to {self._hop}: {said}") from error
 
-    def _channel_through(self, transport: paramiko.Transport, place: tuple[str, int]) -> paramiko.Channel:
+    def _channel_through(self, transport: paramiko.Transport, place: tuple[str, int]) -> Tunnel:
         """In a thread."""
         channel = transport.open_channel("direct-tcpip", place, ("127.0.0.1", 0), timeout=self._timeout_s)
         if self._over:
             channel.close()
-        return channel
+        return Tunnel(channel)
 
     async def _greeted(self) -> None:
         """A connection that is dropped before the greeting is made again: nothing was tried with it."""
@@ -274,6 +275,8 @@ def end(transport: paramiko.Transport, threads: Threads) -> None:
 def _close(transport: paramiko.Transport) -> None:
     with contextlib.suppress(Exception):  # it may be in any state
         transport.packetizer.complete_handshake()  # or the thread of its clock stays
+        if isinstance(transport.sock, Tunnel):
+            transport.sock.close()  # which wakes its thread
         transport.close()
     transport.join(5)
 

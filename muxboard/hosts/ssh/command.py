@@ -141,4 +141,4 @@ def _proxy(destination: Destination) -> str:
     to = destination.hop
     target = f"[{to.hostname}]:{to.port}"
     words = ["ssh", *_options(jump), *_control(""), "-W", target, *_place(jump)]
-    return "exec " + shlex.join(words).replace("%", "%%")
+    return shlex.join(words).replace("%", "%%")  # ssh puts "exec" before it

@@ -150,8 +150,12 @@ class Connection:
         )
         self._proven = False
         known, key = self._files("host_key_unknown"), self._files("auth_failed")
+        if self._via is not None:
+            # Before anything is taken that the way there needs as well. A failure is told again below.
+            with contextlib.suppress(Unreached):
+                await self._via.transport()
         try:
-            async with self._gates.address(str(self._via.hop if self._via else self.hop)):
+            async with self._gates.address(f"via {self._via.hop}" if self._via else str(self.hop)):
                 async with self._gates.dials:
                     await attempt.dial()
                 async with self._gates.handshake():
