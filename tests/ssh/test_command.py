@@ -158,7 +158,7 @@ def inner(argv):
     hop = argv[argv.index("--") + 1]
     assert "%h" not in proxy.replace("%%", "")
     done = subprocess.run(
-        ["/bin/sh", "-c", proxy.replace("%%", "%").replace("exec ssh ", "printf '%s\\0' ssh ", 1)],
+        ["/bin/sh", "-c", proxy.replace("%%", "%").replace("ssh ", "printf '%s\\0' ssh ", 1)],
         capture_output=True,
         text=True,
         check=True,
