@@ -19,6 +19,7 @@ SHELL = "exec sh -s"
 OPENING = b"""unset LC_ALL LANGUAGE; LC_MESSAGES=C; export LC_MESSAGES; cd /
 t() { shift; "$@"; }; command -v timeout >/dev/null 2>&1 && t() { timeout "$@"; }
 """
+LAST_BYTES = 200
 TIMED_OUT = 124  # timeout's exit status
 EXIT_CHARS = 4  # three digits and a dot
 
@@ -52,6 +53,9 @@ class _Stream:
         self._begin, self._end = f"{mark}b".encode(), f"{mark}e".encode()
         self._seen = 0
         self.ended: list[tuple[int, bytes]] = []
+
+    def rest(self, limit: int) -> bytes:
+        return bytes(self._rest[-limit:])
 
     @property
     def begun(self) -> bool:
@@ -101,6 +105,11 @@ class Reader:
     def begun(self) -> bool:
         """Whether the shell has come so far as to run the first command."""
         return self._out.begun
+
+    @property
+    def last_words(self) -> bytes:
+        """The end of what no command has printed, or not yet."""
+        return self._err.rest(LAST_BYTES) + self._out.rest(LAST_BYTES)
 
     @property
     def ended(self) -> int:

@@ -166,7 +166,7 @@ class Shell:
         elif reader.size > OUTPUT_BYTES or self._out.overflowed or self._err.overflowed:
             turn.set_exception(TooMuch())
         elif gone and not (len(self._out) or len(self._err)):
-            self._said = (self._said + err + out)[-400:]
+            self._said = (self._said + reader.last_words)[-400:]
             turn.set_exception(TooMuch() if self._noisy else Lost(self._said.decode(errors="replace")))
         self.usable = self.usable and not ending
 
