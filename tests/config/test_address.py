@@ -99,6 +99,13 @@ def test_host_names(text):
     assert valid_hostname(text)
 
 
+def test_a_host_name_is_as_long_as_dns_has_it():
+    longest = ".".join(["a" * 61, "b" * 63, "c" * 63, "d" * 63])
+    assert len(longest) == 253
+    assert valid_hostname(longest)
+    assert not valid_hostname("a" + longest)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -6,8 +6,6 @@ import asyncio
 import os
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -325,20 +323,8 @@ async def test_it_opens_where_a_closed_one_was(folder):
         askpass.close()
 
 
-def test_the_program_needs_nothing_that_is_not_pythons(folder):
-    """It starts in a tenth of a second, and no file of a project is taken for a module."""
-    from muxboard.hosts.ssh.askpass import _PROGRAM
-
+async def test_no_file_beside_the_program_is_taken_for_a_module(askpass, folder):
+    ticket = askpass.ticket(command.secrets(THERE))
     (folder / "socket.py").write_text("raise SystemExit(7)\n")
-    (folder / "askpass.py").write_text(_PROGRAM)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(folder / "askpass.py"), "x"],
-        env={"MUXBOARD_ASKPASS": f"{folder}/none 0"},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-        timeout=20,
-    )
-    assert done.returncode == 1
-    assert "FileNotFoundError" in done.stderr
+    code, out, err = await run_program(askpass, ticket, "deploy@web1.internal's password: ")
+    assert (code, out, err) == (0, f"{PASSWORD}\n", "")

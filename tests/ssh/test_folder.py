@@ -87,8 +87,10 @@ def test_a_long_name_is_not_taken(short):
 def test_a_relative_name_is_not_taken(short, monkeypatch):
     """ssh runs elsewhere."""
     monkeypatch.chdir(short)
-    Path("run").mkdir(mode=0o700)
-    assert placed("run") == placed(".") == "/tmp"
+    for name in ("run", "~"):
+        Path(name).mkdir(mode=0o700)
+        assert placed(name) == "/tmp"
+    assert placed(".") == "/tmp"
 
 
 @pytest.mark.parametrize("name", ["a b", "a%h", 'a"b', "a${b}"])

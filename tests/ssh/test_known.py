@@ -491,8 +491,11 @@ def test_a_file_that_cannot_be_written_is_an_error(keys, tmp_path):
 def test_processes_that_add_at_once_write_one_line(keys, tmp_path):
     path = tmp_path / "known_hosts"
     program = (
-        "import base64, sys; from muxboard.hosts.ssh.known import add\n"
-        "sys.stdin.read()\n"
+        "import base64, sys, time; from muxboard.hosts.ssh import known\n"
+        "from muxboard.hosts.ssh.known import add, judge\n"
+        "def slow(*given): time.sleep(0.002); return judge(*given)\n"
+        "known.judge = slow\n"
+        "print('ready', flush=True); sys.stdin.read()\n"
         "for number in range(40):\n"
         "    print(add(sys.argv[1], f'h{number}', 22, 'ssh-ed25519', base64.b64decode(sys.argv[2])))"
     )
@@ -500,6 +503,8 @@ def test_processes_that_add_at_once_write_one_line(keys, tmp_path):
     running = [
         subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
+    for process in running:
+        assert process.stdout.readline() == "ready\n"
     for process in running:
         process.stdin.close()
     said = []

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from muxboard.hosts.ssh.script import OPENING, SHELL, Reader, script
@@ -99,7 +99,9 @@ def test_the_end_of_a_failed_command_waits_for_what_it_says_on_standard_error():
 
 def test_what_a_host_prints_before_a_command_is_not_its_output():
     noise = b"Welcome!\r\n" + MARK[:-1].encode()
-    assert read(1, [(noise + BEGIN + b"yes" + END + b"0.", b"motd")]).results() == [Completed(0, b"yes", b"")]
+    for before in (noise, noise + BEGIN, BEGIN + noise):
+        reader = read(1, [(before + BEGIN + b"yes" + END + b"0.", b"motd")])
+        assert reader.results() == [Completed(0, b"yes", b"")]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +124,8 @@ def test_exit_codes_with_a_meaning(code, err, kind):
 
 
 @given(st.lists(near_marks | st.binary(max_size=10), max_size=30), st.lists(near_marks, max_size=30))
+@example([END + b"0."] * 10, [])
+@example([END + b"7."] * 10, [END + b"."] * 10)
 def test_a_host_that_prints_marks_itself_ends_no_more_than_there_are(out, err):
     reader = Reader([("cmd",)] * 3, MARK)
     for piece in out:
