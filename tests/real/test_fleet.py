@@ -97,7 +97,7 @@ async def test_everything_can_be_done_on_another_users_tmux(fleet, unix_users):
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
 async def test_login_shells(fleet, unix_users, shell):
-    """Whatever it prints of its own accord, it is not what we asked for. bash reads its start-up file here."""
+    """Whatever it prints of its own accord is not what we asked for. bash reads its start-up file here."""
     user = unix_users.noisy
     unix_users.use_shell(user, shell)
     unix_users.tmux(user).new("api", "cat")
