@@ -17,6 +17,7 @@ import pytest
 
 from muxboard.config import load
 from muxboard.hosts.configured import Configured
+from tests.rig.service import CHECKOUT
 
 TMUX = shutil.which("tmux")
 ALL_SSH = ["reach", "host_key", "login", "session", "max_sessions"]
@@ -337,7 +338,10 @@ def test_a_socket_whose_file_is_gone(run, tmux):
 def test_the_tmp_that_systemd_makes_is_recognised(run, unix_users, deploy_tmux):
     """With the mount that PrivateTmp=true makes."""
     folder = "/tmp/systemd-private-0123456789abcdef-muxboard.service-abcdef/tmp"
-    script = f'mkdir -p {folder} && chmod 1777 {folder} && mount --bind {folder} /tmp && exec "$@"'
+    # What lies in /tmp itself would be out of sight: the checkout, where it is a clone there.
+    kept = f"{folder}/{CHECKOUT.relative_to('/tmp')}" if CHECKOUT.is_relative_to("/tmp") else ""
+    keep = f"&& mkdir -p {kept} && mount --bind {CHECKOUT} {kept}" if kept else ""
+    script = f'mkdir -p {folder} && chmod 1777 {folder} {keep} && mount --rbind {folder} /tmp && exec "$@"'
     config = f'[[hosts]]\nkey = "local"\nlocal = true\ntmux_users = ["{unix_users.deploy}"]\n'
     try:
         done = run(
