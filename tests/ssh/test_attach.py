@@ -356,9 +356,10 @@ async def test_nobody_waits_for_it_so_it_is_not_attached_again(sshd, unix_users,
         browser = await browse(desk)
         await echoes(browser)
         browser.cut()
-        kill(browser.terminal.pty.pid)
+        pid = browser.terminal.pty.pid
+        kill(pid)
         await soon(lambda: not len(desk.attacher.table), "its end")
-        assert browser.terminal.reason == "detached"
+        assert (browser.terminal.reason, browser.terminal.pty.pid) == ("detached", pid)
     finally:
         await desk.close()
 
