@@ -68,6 +68,12 @@ class Rate:
         self.count = count
         self.seconds = seconds
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rate) and (self.count, self.seconds) == (other.count, other.seconds)
+
+    def __hash__(self) -> int:
+        return hash((self.count, self.seconds))
+
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(r"(\d+) */ *(second|minute|hour|day)", text, re.ASCII)
@@ -90,6 +96,12 @@ class Bind:
         self.host = host
         self.port = port
         self.path = path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bind) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
     @classmethod
     def parse(cls, text: str) -> Self:

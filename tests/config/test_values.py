@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from muxboard.config.schema import Config
 from muxboard.config.values import Bind, Duration, Rate, Secret, Size
 
 numbers = st.integers(0, 10**12)
@@ -102,3 +103,16 @@ def test_a_secret_is_stars_wherever_it_is_printed():
     secret = Secret("correct horse")
     assert "correct" not in f"{secret} {secret!r} {[secret]}"
     assert secret.reveal() == "correct horse"
+
+
+@pytest.mark.parametrize("section", Config.__struct_fields__)
+def test_the_same_section_twice_is_the_same(section):
+    """A reload compares them to say what it does not apply."""
+    assert getattr(Config(), section) == getattr(Config(), section)
+
+
+def test_other_values_are_others():
+    assert Rate.parse("1/minute") != Rate.parse("2/minute") != Rate.parse("2/hour")
+    assert len({Rate.parse("1/minute"), Rate.parse("1/minute")}) == 1
+    assert len({Bind.parse("[::1]:1"), Bind.parse("[::1]:1")}) == 1
+    assert Bind.parse("127.0.0.1:1") != Bind.parse("127.0.0.1:2") != Bind.parse("unix:/a/b")

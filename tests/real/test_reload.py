@@ -38,10 +38,10 @@ def fleet(sshd, unix_users, make_key, start_service, tmp_path):
             return config(known, key.path, *entries, **more)
 
         def reload(self, *entries, **more):
-            before = self.service.log.count("reload: ")
+            before = self.service.log.count(" hosts added, ")
             rewrite(self.service, self.file(*entries, **more))
             self.service.process.send_signal(signal.SIGHUP)
-            until(lambda: self.service.log.count("reload: ") > before, "the reload in the log")
+            until(lambda: self.service.log.count(" hosts added, ") > before, "the reload in the log")
 
     found = Fleet()
     found.service = start_service(found.file(found.host("one"), found.host("two")))
@@ -76,6 +76,7 @@ def test_a_new_host_appears_in_the_inventory_and_the_stream(fleet):
         events.wait_for('"one"')
         fleet.reload(fleet.host("one"), fleet.host("two"), fleet.host("three"))
         assert "1 hosts added, 0 removed, 0 changed" in fleet.service.log
+        assert "has changed" not in fleet.service.log, "nothing else has"
         events.wait_for('"three"')
     finally:
         events.close()
