@@ -22,7 +22,7 @@ from muxboard.access.grants import Grants
 from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
-from muxboard.hosts.configured import Configured, close_all
+from muxboard.hosts.configured import Configured
 from muxboard.hosts.sweep import Sweeper
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
@@ -173,8 +173,8 @@ class Service:
             for key in change.changed:
                 self.attacher.host_gone(key, f"The configuration of the host {key} has changed.")
             self.sweeper.replace(self.configured.hosts)
-            log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change[:3]))
-            await close_all(change.gone)
+            log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change))
+            await self.configured.let_go()
 
     def _count(self, report: HostReport | None, _changed: bool) -> None:
         if report is None:

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """Keys of hosts that a new configuration brought, took away, or describes otherwise; and the hosts that
-    are no more, which whoever asked for the change has to close."""
+    """Keys of hosts that a new configuration brought, took away, or describes otherwise."""
 
     added: list[str]
     removed: list[str]
     changed: list[str]
-    gone: list[ManagedHost]
 
 
 class Configured:
@@ -40,6 +38,7 @@ class Configured:
         self._environ = environ
         self._fleet = Fleet(environ)
         self._loaded = loaded
+        self._gone: list[ManagedHost] = []
         self.hosts = {host.key: self._make(host, loaded) for host in loaded.config.hosts}
 
     def _make(self, host: Host, loaded: Loaded) -> ManagedHost:
@@ -50,11 +49,11 @@ class Configured:
 
     def update(self, loaded: Loaded) -> Change:
         """Take in another configuration's hosts. One that is the same but for its label or order stays as
-        it is, connections and all."""
+        it is, connections and all; the others are to be let go of."""
         before, old = self.hosts, self._loaded
         after: dict[str, ManagedHost] = {}
         keys = {host.key for host in loaded.config.hosts}
-        change = Change([], [key for key in before if key not in keys], [], [])
+        change = Change([], [key for key in before if key not in keys], [])
         for host in loaded.config.hosts:
             known = before.get(host.key)
             if known is not None and self._same(known.config, old, host, loaded):
@@ -64,8 +63,14 @@ class Configured:
             (change.added if known is None else change.changed).append(host.key)
             after[host.key] = self._make(host, loaded)
         self.hosts, self._loaded = after, loaded
-        change.gone.extend(host for key, host in before.items() if after.get(key) is not host)
+        self._gone += [host for key, host in before.items() if after.get(key) is not host]
         return change
+
+    async def let_go(self) -> None:
+        """Close the hosts that are no more. Cancelling leaves that to ``close``."""
+        gone = list(self._gone)
+        await _close(gone)
+        self._gone = [host for host in self._gone if host not in gone]
 
     def _same(self, was: Host, old: Loaded, now: Host, new: Loaded) -> bool:
         def plain(host: Host, loaded: Loaded) -> tuple[object, ...]:
@@ -78,10 +83,10 @@ class Configured:
 
     async def close(self) -> None:
         """Let go of everything. Idempotent."""
-        await close_all(self.hosts.values())
+        await _close([*self.hosts.values(), *self._gone])
         await self._fleet.close()
 
 
-async def close_all(hosts: Iterable[ManagedHost]) -> None:
+async def _close(hosts: Iterable[ManagedHost]) -> None:
     """Close hosts at once: one that is slow to go holds the others up as little as may be."""
     await asyncio.gather(*(host.close() for host in hosts))
