@@ -269,16 +269,20 @@ def end(transport: paramiko.Transport, threads: Threads) -> None:
     if isinstance(sock, socket.socket):
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(Exception):
+        transport.packetizer.complete_handshake()  # at once as well: the threads may be closing
     threads.start(_close, transport)
 
 
 def _close(transport: paramiko.Transport) -> None:
     with contextlib.suppress(Exception):  # it may be in any state
-        transport.packetizer.complete_handshake()  # or the thread of its clock stays
         if isinstance(transport.sock, Tunnel):
             transport.sock.close()  # which wakes its thread
         transport.close()
     transport.join(5)
+    with contextlib.suppress(Exception):
+        # Or the thread of its clock stays; only when its own has ended, which may just be starting it.
+        transport.packetizer.complete_handshake()
 
 
 def _is_address(text: str) -> bool:
