@@ -76,7 +76,10 @@ class Threads:
             self._pool.submit(call, *args)
 
     async def close(self) -> None:
-        """Wait for the calls that run, without holding the loop up, and end the threads. Idempotent."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Wait for the calls that were begun, without holding the loop up, and end the threads. Idempotent.
+
+        Those that wait for a thread are made as well: it is by them that connections are ended.
+        """
+        self._pool.shutdown(wait=False)
         while any(thread.is_alive() for thread in self._pool._threads):  # noqa: ASYNC110, SLF001  join would wait
             await asyncio.sleep(CLOSING_STEP_S)

@@ -269,8 +269,6 @@ def end(transport: paramiko.Transport, threads: Threads) -> None:
     if isinstance(sock, socket.socket):
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-    with contextlib.suppress(Exception):
-        transport.packetizer.complete_handshake()  # at once as well: the threads may be closing
     threads.start(_close, transport)
 
 
