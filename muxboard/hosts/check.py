@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from muxboard.hosts import facts, tmux
 from muxboard.hosts.facts import FIND_TMUX
-from muxboard.hosts.managed import TMUX
 from muxboard.hosts.socket import SocketUnreadable, find_socket
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.tmux import printable
@@ -72,7 +71,7 @@ class HostCheck:
             self.steps += [Step("sudo", user)] if user != host.login else []
             self.steps += [Step("tmux", user), Step("socket", user)]
         self.done = False
-        self._tmux = TMUX
+        self._tmux = tmux.USUAL_PATH
 
     @property
     def state(self) -> Literal["ok", "failed", "unfinished"]:

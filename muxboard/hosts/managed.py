@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from muxboard.config.schema import Inventory
     from muxboard.hosts.way import Child, Way
 
-TMUX = "/usr/bin/tmux"
-
 
 class ManagedHost:
     """A host, its tmux users, and the commands that change them.
@@ -40,7 +38,7 @@ class ManagedHost:
         self.report = HostReport(key=config.key)
         self.closed = False
         self._timeout_s = float(inventory.command_timeout)
-        self._tmux: str | None = None  # its path, as far as somebody needed to know
+        self._tmux = ""  # its path, as far as somebody needed to know
         self._tasks = Tasks(f"host {config.key}")
         self._sweeps = Flight(self._sweep, self._tasks, "sweep")
         # One at a time: looking at a server that hangs must not take what others need of the host.
@@ -149,10 +147,12 @@ class ManagedHost:
         done = await self.way.run_each([argv for _, _, argv in asked], timeout_s=self._timeout_s)
         for (target, mark, _), result in zip(asked, done, strict=True):
             reports[target.user] = self._read_listing(target, mark, result)
-        if self._tmux is None and any(report.state == "sudo_refused" for report in reports.values()):
+        if not self._tmux and any(report.state == "sudo_refused" for report in reports.values()):
             # The sudoers line that mends it names tmux as it is on this host.
             [found] = await self.way.run_each([facts.FIND_TMUX], timeout_s=self._timeout_s)
-            self._tmux = (facts.found(found.stdout).path if isinstance(found, Completed) else "") or TMUX
+            self._tmux = (
+                facts.found(found.stdout).path if isinstance(found, Completed) else ""
+            ) or tmux.USUAL_PATH
             for (target, mark, _), result in zip(asked, done, strict=True):
                 reports[target.user] = self._read_listing(target, mark, result)
         return tuple(reports[user] for user in self.users)
@@ -162,7 +162,7 @@ class ManagedHost:
             return self._failure(target.user, done)
         if done.exit != 0:
             said = done.stderr.decode(errors="replace")
-            return tmux.classify(target, self.login, said, self._tmux or TMUX)
+            return tmux.classify(target, self.login, said, self._tmux or tmux.USUAL_PATH)
         try:
             sessions = tmux.order(tmux.parse_listing(done.stdout, mark), self.config.session_order)
         except ValueError as error:
@@ -211,7 +211,8 @@ class ManagedHost:
         except (Missing, OSError) as error:
             raise tmux.refusal(self._failure(user, error)) or Problem(Code.host_error) from error
         if done.exit != 0:
-            raise tmux.failed(target, self.login, done.stderr.decode(errors="replace"))
+            said = done.stderr.decode(errors="replace")
+            raise tmux.failed(target, self.login, said, self._tmux or tmux.USUAL_PATH)
         return done.stdout
 
     async def _list_names(self, user: str) -> dict[str, str]:

@@ -43,6 +43,7 @@ _INT_CHARS = 20  # of 64 bits
 MAX_SESSIONS = 5000
 MAX_RECORDS = 20 * MAX_SESSIONS  # of a listing: one for each session, four for each pane
 MAX_LISTING_BYTES = 4 << 20
+USUAL_PATH = "/usr/bin/tmux"  # of tmux, where nobody has looked for it
 SAID_CHARS = 4096  # of standard error that are looked at: the last ones
 
 
@@ -244,7 +245,7 @@ _SUDO = re.compile(
 )
 
 
-def classify(target: Target, login: str, stderr: str, path: str = "/usr/bin/tmux") -> UserReport:
+def classify(target: Target, login: str, stderr: str, path: str = USUAL_PATH) -> UserReport:
     """Return what a failed listing means.
 
     Args:
@@ -290,8 +291,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def failed(target: Target, login: str, stderr: str) -> Problem:
-    """Return the problem that a failed create, rename, kill or capture means to the caller."""
+def failed(target: Target, login: str, stderr: str, path: str = USUAL_PATH) -> Problem:
+    """Return the problem that a failed create, rename, kill or capture means to the caller.
+
+    The arguments are those of ``classify``.
+    """
     stderr = stderr[-SAID_CHARS:]
     said = printable(stderr.strip().splitlines()[-1] if stderr.strip() else "tmux failed without a word")[
         :240
@@ -302,7 +306,7 @@ def failed(target: Target, login: str, stderr: str) -> Problem:
         return Problem(Code.session_not_found)
     if said.startswith(("bad session name", "invalid session name", "invalid session")):
         return invalid("name", "tmux does not take it")
-    report = classify(target, login, stderr)
+    report = classify(target, login, stderr, path)
     return refusal(report) or Problem(Code.host_error, f"tmux said: {said}")
 
 
