@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from muxboard.config import secrets
 from muxboard.config.address import parse_jumps, valid_file, valid_hostname, valid_login
+from muxboard.config.auth import check_auth
 from muxboard.config.decode import decode
 from muxboard.config.schema import Config, Host, Loaded, Ssh
 from muxboard.config.values import Bind
@@ -77,7 +78,9 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     config = decode(Config, data, "", errors)
     if not errors:
         _check(config, errors)
+        check_auth(config, environ, errors)
     token = None if errors else secrets.token(config, environ, errors)
+    keys = {} if errors else secrets.of_auth(config, environ, errors)
     logins = {} if errors else secrets.of_hosts(config, environ, errors)
     if errors:
         name = str(path) if path else "configuration"
@@ -88,6 +91,7 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
         token=token,
         log_level=environ.get("MUXBOARD_LOG_LEVEL", "INFO").upper(),
         secrets=logins,
+        auth_secrets=keys,
     )
 
 

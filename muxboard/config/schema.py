@@ -7,25 +7,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from muxboard.config.fields import doc, lasting
+from muxboard.config.schema_auth import Auth
 from muxboard.config.values import Bind, Duration, Rate, Secret, Size
 
 HOST_KEY = r"[A-Za-z0-9_-]{1,64}"
 USER_NAME = r"[a-z_][a-z0-9_-]{0,31}\$?"  # what useradd takes; a leading dash would be an option
 
 
-def _doc(text: str) -> Meta:
-    return Meta(description=text)
-
-
-def _lasting(text: str) -> Duration:
-    default: Duration = field(default_factory=lambda: Duration.parse(text))
-    return default
-
-
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """[server]: where it listens and what it answers to."""
 
-    bind: Annotated[Bind, _doc('Listening address, or "unix:/run/muxboard/http.sock".')] = field(
+    bind: Annotated[Bind, doc('Listening address, or "unix:/run/muxboard/http.sock".')] = field(
         default_factory=lambda: Bind("127.0.0.1", 8765)
     )
     base_path: Annotated[
@@ -44,52 +37,28 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
             extra={"must": 'be a URL such as "https://ops.example.com/console/"'},
         ),
     ] = ""
-    allowed_origins: Annotated[list[str], _doc("Exact origins besides the service's own.")] = field(
+    allowed_origins: Annotated[list[str], doc("Exact origins besides the service's own.")] = field(
         default_factory=list
     )
     allowed_hosts: Annotated[
-        list[str], _doc("Host header values besides loopback names and public_url's.")
+        list[str], doc("Host header values besides loopback names and public_url's.")
     ] = field(default_factory=list)
     trusted_proxies: Annotated[
-        list[str], _doc("CIDRs whose X-Forwarded-For, -Proto and -Host are believed.")
+        list[str], doc("CIDRs whose X-Forwarded-For, -Proto and -Host are believed.")
     ] = field(default_factory=list)
-    frame_ancestors: Annotated[list[str], _doc("Origins that may embed the pages; empty = none.")] = field(
+    frame_ancestors: Annotated[list[str], doc("Origins that may embed the pages; empty = none.")] = field(
         default_factory=list
     )
-    drain: Annotated[Duration, _doc("How long a stop waits for terminals to be told and closed.")] = _lasting(
+    drain: Annotated[Duration, doc("How long a stop waits for terminals to be told and closed.")] = lasting(
         "20s"
     )
     metrics_bind: Annotated[
         str,
-        _doc(
+        doc(
             "Address of a second listener for /metrics, /healthz and /readyz; "
             "empty = health on the main one, metrics off."
         ),
     ] = ""
-
-
-class Token(Struct, frozen=True, forbid_unknown_fields=True):
-    """[auth.token]: one shared token. Without one a fresh token is made at each start."""
-
-    token_env: Annotated[str, _doc("Name of the environment variable that holds the token.")] = ""
-    token_file: Annotated[str, _doc("File that holds the token; refused if others can read it.")] = ""
-    name: Annotated[
-        str, Meta(min_length=1, max_length=64, description="The principal's name in lists and audit lines.")
-    ] = "operator"
-    session: Annotated[Duration, _doc("How long a login in a browser lasts.")] = _lasting("12h")
-
-
-class Auth(Struct, frozen=True, forbid_unknown_fields=True):
-    """[auth]: how a request becomes a principal."""
-
-    gate: Annotated[
-        Literal["token"] | None,
-        Meta(
-            description="Which gate; a bind beyond loopback needs it named here.",
-            extra={"must": 'be "token", the only gate of this version'},
-        ),
-    ] = None
-    token: Token = field(default_factory=Token)
 
 
 Role = Literal["viewer", "operator", "admin"]
@@ -107,12 +76,12 @@ class Grant(Struct, frozen=True, forbid_unknown_fields=True):
             extra={"must": "be viewer, operator or admin"},
         ),
     ]
-    principals: Annotated[list[str], _doc("Glob patterns of principal names.")] = field(default_factory=list)
-    groups: Annotated[list[str], _doc("Group names.")] = field(default_factory=list)
-    hosts: Annotated[list[str], _doc("Glob patterns of host keys.")] = field(default_factory=lambda: ["*"])
-    users: Annotated[list[str], _doc("Glob patterns of tmux users.")] = field(default_factory=lambda: ["*"])
+    principals: Annotated[list[str], doc("Glob patterns of principal names.")] = field(default_factory=list)
+    groups: Annotated[list[str], doc("Group names.")] = field(default_factory=list)
+    hosts: Annotated[list[str], doc("Glob patterns of host keys.")] = field(default_factory=lambda: ["*"])
+    users: Annotated[list[str], doc("Glob patterns of tmux users.")] = field(default_factory=lambda: ["*"])
     create_users: Annotated[
-        list[str] | None, _doc("Tmux users to create sessions as; default: same as users; [] = none.")
+        list[str] | None, doc("Tmux users to create sessions as; default: same as users; [] = none.")
     ] = None
 
 
@@ -122,20 +91,20 @@ _Count = Annotated[int, Meta(ge=1, le=100_000, extra={"must": "be 1 to 100000"})
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """[limits]: how many, how long, how much."""
 
-    attaches_per_principal: Annotated[_Count, _doc("Terminals open at once for one principal.")] = 5
-    attaches_global: Annotated[_Count, _doc("Terminals open at once in all.")] = 30
-    lifetime: Annotated[Duration, _doc("Longest life of one terminal.")] = _lasting("6h")
-    idle: Annotated[Duration, _doc('Close a terminal without input for so long; "" = never.')] = _lasting("")
-    resume: Annotated[Duration, _doc("How long a terminal without a connection waits for its client.")] = (
-        _lasting("90s")
+    attaches_per_principal: Annotated[_Count, doc("Terminals open at once for one principal.")] = 5
+    attaches_global: Annotated[_Count, doc("Terminals open at once in all.")] = 30
+    lifetime: Annotated[Duration, doc("Longest life of one terminal.")] = lasting("6h")
+    idle: Annotated[Duration, doc('Close a terminal without input for so long; "" = never.')] = lasting("")
+    resume: Annotated[Duration, doc("How long a terminal without a connection waits for its client.")] = (
+        lasting("90s")
     )
-    output_queue: Annotated[Size, _doc("Hard ceiling of bytes held for one client, each way.")] = field(
+    output_queue: Annotated[Size, doc("Hard ceiling of bytes held for one client, each way.")] = field(
         default_factory=lambda: Size(4 << 20)
     )
-    login_failures: Annotated[Rate, _doc("Failed logins per client address.")] = field(
+    login_failures: Annotated[Rate, doc("Failed logins per client address.")] = field(
         default_factory=lambda: Rate(20, 60)
     )
-    requests: Annotated[Rate, _doc("Per principal, for calls that change something or ask a host.")] = field(
+    requests: Annotated[Rate, doc("Per principal, for calls that change something or ask a host.")] = field(
         default_factory=lambda: Rate(600, 60)
     )
 
@@ -143,29 +112,29 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
 class Inventory(Struct, frozen=True, forbid_unknown_fields=True):
     """[inventory]: how often the hosts are asked."""
 
-    interval: Annotated[Duration, _doc("Full sweep of every host.")] = _lasting("60s")
-    watched_interval: Annotated[Duration, _doc("The same while somebody looks at a dashboard.")] = _lasting(
+    interval: Annotated[Duration, doc("Full sweep of every host.")] = lasting("60s")
+    watched_interval: Annotated[Duration, doc("The same while somebody looks at a dashboard.")] = lasting(
         "2s"
     )
-    connect_timeout: Annotated[Duration, _doc("Longest time for a login on a host.")] = _lasting("8s")
-    command_timeout: Annotated[Duration, _doc("Longest time for one command on a host.")] = _lasting("10s")
+    connect_timeout: Annotated[Duration, doc("Longest time for a login on a host.")] = lasting("8s")
+    command_timeout: Annotated[Duration, doc("Longest time for one command on a host.")] = lasting("10s")
 
 
 _Sessions = Annotated[int, Meta(ge=1, le=1000, extra={"must": "be 1 to 1000"})]
 _Trust = Literal["strict", "accept-new"]
-_PassphraseEnv = Annotated[str, _doc("Name of the environment variable with the key's passphrase.")]
-_PassphraseFile = Annotated[str, _doc("File with the key's passphrase; refused if others can read it.")]
+_PassphraseEnv = Annotated[str, doc("Name of the environment variable with the key's passphrase.")]
+_PassphraseFile = Annotated[str, doc("File with the key's passphrase; refused if others can read it.")]
 
 
 class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
     """[ssh]: defaults for every host that is not local. ~/.ssh/config is not read."""
 
     key_file: Annotated[
-        str, _doc("Private key; empty = those of the agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.")
+        str, doc("Private key; empty = those of the agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.")
     ] = ""
     passphrase_env: _PassphraseEnv = ""
     passphrase_file: _PassphraseFile = ""
-    known_hosts: Annotated[list[str], _doc("Files of host keys; the first is written to by accept-new.")] = (
+    known_hosts: Annotated[list[str], doc("Files of host keys; the first is written to by accept-new.")] = (
         field(default_factory=lambda: ["~/.ssh/known_hosts"])
     )
     host_keys: Annotated[
@@ -177,7 +146,7 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "strict"
     max_sessions: Annotated[
-        _Sessions, _doc("sshd's MaxSessions on the hosts: more terminals take a further connection.")
+        _Sessions, doc("sshd's MaxSessions on the hosts: more terminals take a further connection.")
     ] = 10
 
 
@@ -196,17 +165,17 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ]
     label: Annotated[str, Meta(max_length=128, description="Shown beside the key.")] = ""
-    hostname: Annotated[str, _doc("Name or address, IPv6 without brackets; not used for a local host.")] = ""
-    port: Annotated[_Port, _doc("TCP port of sshd.")] = 22
-    local: Annotated[bool, _doc("true: no ssh; tmux runs on this machine.")] = False
-    ssh_user: Annotated[str, _doc("Login user; empty = the service's own user name.")] = ""
-    key_file: Annotated[str, _doc("Private key; empty = ssh.key_file.")] = ""
+    hostname: Annotated[str, doc("Name or address, IPv6 without brackets; not used for a local host.")] = ""
+    port: Annotated[_Port, doc("TCP port of sshd.")] = 22
+    local: Annotated[bool, doc("true: no ssh; tmux runs on this machine.")] = False
+    ssh_user: Annotated[str, doc("Login user; empty = the service's own user name.")] = ""
+    key_file: Annotated[str, doc("Private key; empty = ssh.key_file.")] = ""
     passphrase_env: _PassphraseEnv = ""
     passphrase_file: _PassphraseFile = ""
-    password_env: Annotated[str, _doc("Name of the environment variable with the login password.")] = ""
-    password_file: Annotated[str, _doc("File with the login password; refused if others can read it.")] = ""
+    password_env: Annotated[str, doc("Name of the environment variable with the login password.")] = ""
+    password_file: Annotated[str, doc("File with the login password; refused if others can read it.")] = ""
     proxy_jump: Annotated[
-        str, _doc('Hosts on the way, "user@host:port[,…]"; logged in to with a key, never a password.')
+        str, doc('Hosts on the way, "user@host:port[,…]"; logged in to with a key, never a password.')
     ] = ""
     host_keys: Annotated[
         _Trust | None,
@@ -216,7 +185,7 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = None
     max_sessions: Annotated[
-        _Sessions | None, _doc("sshd's MaxSessions on this host; default: ssh.max_sessions.")
+        _Sessions | None, doc("sshd's MaxSessions on this host; default: ssh.max_sessions.")
     ] = None
     tmux_users: Annotated[
         list[
@@ -225,22 +194,22 @@ class Host(Struct, frozen=True, forbid_unknown_fields=True):
                 Meta(pattern=f"^{USER_NAME}$", extra={"must": "be the name of a Unix user, such as deploy"}),
             ]
         ],
-        _doc("Unix users whose tmux servers are managed; empty = the login user's own."),
+        doc("Unix users whose tmux servers are managed; empty = the login user's own."),
     ] = field(default_factory=list)
-    tmux_socket: Annotated[str, _doc("Absolute path of the tmux server's socket (tmux -S).")] = ""
+    tmux_socket: Annotated[str, doc("Absolute path of the tmux server's socket (tmux -S).")] = ""
     tmux_socket_file: Annotated[
-        str, _doc("File on the host whose first line is that path; read by the login user.")
+        str, doc("File on the host whose first line is that path; read by the login user.")
     ] = ""
     session_order: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=128, extra={"must": "be 1 to 128 characters"})]],
-        _doc("Names or prefixes that sort first, in this order."),
+        doc("Names or prefixes that sort first, in this order."),
     ] = field(default_factory=list)
 
 
 class Audit(Struct, frozen=True, forbid_unknown_fields=True):
     """[audit]: one JSON line for everything that matters."""
 
-    path: Annotated[str, _doc("File; empty = the service log.")] = ""
+    path: Annotated[str, doc("File; empty = the service log.")] = ""
     on_failure: Annotated[
         Literal["refuse", "continue"],
         Meta(
@@ -287,7 +256,8 @@ class Loaded(Struct, frozen=True):
     """A checked configuration with what came from outside the file.
 
     ``token`` is None when a fresh one is to be made. ``source`` is the file, or "" for the
-    embedded default. ``secrets`` holds each host's, by its key.
+    embedded default. ``secrets`` holds each host's, by its key; ``auth_secrets``
+    those of ``[auth]``, by the path of their table.
     """
 
     config: Config
@@ -295,3 +265,4 @@ class Loaded(Struct, frozen=True):
     token: Secret | None
     log_level: str
     secrets: dict[str, HostSecrets] = {}
+    auth_secrets: dict[str, Secret] = {}

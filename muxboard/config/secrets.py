@@ -12,9 +12,12 @@ from muxboard.config.values import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from muxboard.config.schema import Config, Host, Ssh, Token
+    from msgspec import Struct
+
+    from muxboard.config.schema import Config
 
 MIN_TOKEN_CHARS = 16
+MIN_KEY_CHARS = 32  # of HS256: as long as its hash
 MAX_SECRET_BYTES = 1 << 16
 
 
@@ -28,6 +31,21 @@ def token(config: Config, environ: Mapping[str, str], errors: list[tuple[str, st
         found = _secret(config.auth.token, "auth.token", "token", environ, errors)
     if found is not None and not errors and len(found.reveal()) < MIN_TOKEN_CHARS:
         errors.append((where, f"must hold at least {MIN_TOKEN_CHARS} characters"))
+    return found
+
+
+def of_auth(config: Config, environ: Mapping[str, str], errors: list[tuple[str, str]]) -> dict[str, Secret]:
+    """Return the secrets of ``[auth]`` that are given, by the path of their table."""
+    auth = config.auth
+    tables = {"auth.cookie": auth.cookie, "auth.links": auth.links}
+    tables |= {f"auth.jwt[{index}]": provider for index, provider in enumerate(auth.jwt)}
+    found = {}
+    for path, table in tables.items():
+        secret = _secret(table, path, "secret", environ, errors)
+        if secret is not None:
+            found[path] = secret
+            if path != "auth.cookie" and len(secret.reveal()) < MIN_KEY_CHARS and secret.reveal():
+                errors.append((f"{path}.secret_env", f"must hold at least {MIN_KEY_CHARS} characters"))
     return found
 
 
@@ -47,7 +65,7 @@ def of_hosts(
 
 
 def _secret(
-    table: Ssh | Host | Token, path: str, name: str, environ: Mapping[str, str], errors: list[tuple[str, str]]
+    table: Struct, path: str, name: str, environ: Mapping[str, str], errors: list[tuple[str, str]]
 ) -> Secret | None:
     """Read a secret that is named by ``…_env`` or ``…_file``; None where neither is given."""
     variable, file = getattr(table, f"{name}_env"), getattr(table, f"{name}_file")

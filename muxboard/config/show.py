@@ -19,7 +19,14 @@ _PATTERNS: dict[type, dict[str, Any]] = {
 # Sections whose rows are lists: the example shows one, commented out.
 _LISTS = {"grants", "hosts"}
 # Where a default alone would not work.
-_EXAMPLES = {"hosts.hostname": "web1.internal"}
+_EXAMPLES: dict[str, Any] = {
+    "auth.jwt.issuer": "https://idp.example.com",
+    "auth.jwt.audience": "muxboard",
+    "auth.jwt.jwks_url": "https://idp.example.com/keys",
+    "auth.links.issuers.issuer": "https://ci.example.com",
+    "auth.links.issuers.jwks_url": "https://ci.example.com/keys",
+    "hosts.hostname": "web1.internal",
+}
 
 
 def json_schema() -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_the_example_with_its_comments_removed_loads(write):
     tables = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert plain(load(write(tables), {}).config) == DEFAULTS
 
-    bare = re.sub(r"(?m)^# (\w+ = |\[\[\w+\]\]$)", r"\1", text)
+    bare = re.sub(r"(?m)^# (\w+ = |\[\[[\w.]+\]\]$)", r"\1", text)
     bare = bare.replace("principals = []", 'principals = ["ops"]')
     config = plain(load(write(bare), {}).config)
     assert config["grants"] == [{**plain(Grant("operator", ["ops"])), "create_users": []}]
@@ -121,7 +121,11 @@ def test_the_example_with_its_comments_removed_loads(write):
     ]
     assert config == {
         **DEFAULTS,
-        "auth": {**DEFAULTS["auth"], "gate": "token"},
+        "auth": {
+            **DEFAULTS["auth"],
+            "gate": "token",
+            **{key: config["auth"][key] for key in ("jwt", "links")},
+        },
         **{k: config[k] for k in ("grants", "hosts")},
     }
 
