@@ -67,7 +67,7 @@ def test_somebody_whom_no_grant_names_may_nothing(grant, principal, place):
 
 
 def test_roles_hold_what_the_contract_says():
-    looking, working = {Need.list, Need.view}, {Need.control, Need.create, Need.change}
+    looking, working = {Need.list, Need.view}, {Need.control, Need.create, Need.change, Need.mint}
     for role, allowed in {"viewer": looking, "operator": looking | working, "admin": set(Need)}.items():
         assert reach(Grants([Grant(role=role, principals=["ops"])]), OPS, ("web1", "deploy")) == allowed
 

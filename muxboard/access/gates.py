@@ -1,0 +1,153 @@
+"""The gates that need no key of a proxy: a header, another application's cookie, nothing, a callable."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from muxboard.access.gate import Asked, Denied
+from muxboard.access.principal import Principal, shown
+from muxboard.access.proxied import groups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muxboard.config.schema_auth import CookieGate as CookieConfig
+    from muxboard.config.schema_auth import HeaderGate as HeaderConfig
+    from muxboard.config.values import Secret
+
+log = logging.getLogger("muxboard.access")
+
+CALL_S = 5.0
+LONGEST_S = 10 * 365 * 86400.0
+_NAMES = ("name", "user", "username", "email", "sub")
+
+
+class HeaderGate:
+    """Believes a header, from trusted proxies alone; from anybody else it is a lie and refused as such."""
+
+    name = "header"
+    hint = "Come through the proxy in front of this service: it logs you in."
+    refusal = "Your login is not accepted here, or it has expired."
+
+    def __init__(self, config: HeaderConfig) -> None:
+        self._config = config
+
+    async def identify(self, asked: Asked) -> Principal | None:
+        value = asked.header(self._config.header)
+        listed = asked.header(self._config.groups_header) if self._config.groups_header else None
+        if value is None and listed is None:
+            return None
+        if not asked.from_proxy:
+            raise Denied("not from a trusted proxy")
+        name = shown(value)
+        if not name:
+            raise Denied("no name")
+        return Principal(name, self.name, groups([part.strip() for part in (listed or "").split(",")]))
+
+    async def close(self) -> None:
+        pass
+
+
+class CookieGate:
+    """Believes a cookie that another application has signed with itsdangerous."""
+
+    name = "cookie"
+    hint = "Log in to the application that this service belongs to."
+    refusal = "Your login is not accepted here, or it has expired."
+
+    def __init__(self, config: CookieConfig, secret: Secret) -> None:
+        self._config = config
+        self._serializer = URLSafeTimedSerializer(secret.reveal(), salt=config.salt)
+
+    async def identify(self, asked: Asked) -> Principal | None:
+        value = asked.cookies.get(self._config.name)
+        if value is None:
+            return None
+        max_age = int(min(self._config.max_age, LONGEST_S))
+        try:
+            said, signed = self._serializer.loads(value, max_age=max_age, return_timestamp=True)
+        except SignatureExpired as error:
+            raise Denied("expired") from error
+        except BadSignature as error:
+            raise Denied("signature") from error
+        facts = said if isinstance(said, dict) else {"name": said}
+        name = next((text for key in _NAMES if (text := shown(facts.get(key)))), "")
+        if not name:
+            raise Denied("no name")
+        return Principal(
+            name, self.name, groups(facts.get("groups")), expires_at=signed.timestamp() + max_age
+        )
+
+    async def close(self) -> None:
+        pass
+
+
+class NoGate:
+    """Lets everybody in."""
+
+    name = "none"
+    hint = ""
+    refusal = "Your login is not accepted here, or it has expired."
+
+    async def identify(self, asked: Asked) -> Principal | None:  # noqa: ARG002
+        return Principal("anybody", self.name)
+
+    async def close(self) -> None:
+        pass
+
+
+class CallableGate:
+    """Asks a function of the operator's. One that raises, hangs or returns something else lets nobody in.
+
+    Args:
+        authorize: Gets Tornado's request; returns a ``Principal`` or None, or an awaitable of one. A plain
+            function runs on the loop and must not wait.
+    """
+
+    name = "callable"
+    hint = "You are not let in here."
+    refusal = "Your login is not accepted here, or it has expired."
+
+    def __init__(self, authorize: Callable[[Any], Any]) -> None:
+        self._authorize = authorize
+
+    async def identify(self, asked: Asked) -> Principal | None:
+        try:
+            found = self._authorize(asked.request)
+            if inspect.isawaitable(found):
+                async with asyncio.timeout(CALL_S):
+                    found = await found
+        except TimeoutError as error:
+            raise Denied("the callable did not answer") from error
+        except Exception as error:
+            log.exception("the gate's callable failed")
+            raise Denied("the callable failed") from error
+        if found is None or isinstance(found, Principal):
+            return found
+        log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
+        raise Denied("not a principal")
+
+    async def close(self) -> None:
+        pass
+
+
+def load_callable(name: str) -> Callable[[Any], Any]:
+    """Return the callable ``package.module:name``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"cannot be imported: {error}") from error
+    if not callable(found):
+        raise ValueError("is not callable")  # noqa: TRY004
+    return found  # type: ignore[no-any-return]

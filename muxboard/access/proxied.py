@@ -1,0 +1,109 @@
+"""The jwt gate: the token of the proxy in front, verified here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from muxboard.access.gate import Asked, Denied, Unavailable
+from muxboard.access.jwt import Refused
+from muxboard.access.keys import KeysUnavailable
+from muxboard.access.principal import Principal, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from muxboard.access.jwt import Verifier
+    from muxboard.access.profiles import Profile
+
+GATE = "jwt"
+MAX_GROUPS = 256
+MAX_TEXT = 256
+
+
+class Provider(NamedTuple):
+    """One proxy, its profile filled in by its entry."""
+
+    profile: Profile
+    verifier: Verifier
+
+
+class JwtGate:
+    """Lets in whoever's proxy vouches for them.
+
+    Args:
+        providers: In the configuration's order. Of those whose header comes, the first whose token is good
+            says who it is.
+    """
+
+    name = GATE
+    hint = "Come through the proxy in front of this service: it logs you in."
+    refusal = "Your login is not accepted here, or it has expired."
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = tuple(providers)
+
+    async def identify(self, asked: Asked) -> Principal | None:
+        why = ""
+        for provider in self._providers:
+            token = _token(asked, provider.profile.header)
+            if token is None:
+                continue
+            try:
+                return principal(await provider.verifier.verify(token), provider)
+            except Refused as error:
+                why = why or str(error)
+            except KeysUnavailable as error:
+                raise Unavailable(str(error)) from error
+        if why:
+            raise Denied(why)
+        return None
+
+    async def close(self) -> None:
+        pass
+
+
+def _token(asked: Asked, header: str) -> str | None:
+    value = asked.header(header)
+    if value is None or header.lower() != "authorization":
+        return value
+    scheme, _, token = value.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Denied("not a bearer")
+    return token.strip()
+
+
+def principal(claims: dict[str, Any], provider: Provider) -> Principal:
+    """Return who a verified token is about: issuer and subject, shown by a name.
+
+    Raises:
+        Refused: It has no name that can be shown.
+    """
+    profile = provider.profile
+    name = next((text for claim in profile.name_claims if (text := _name(claims, claim))), "")
+    if not name:
+        raise Refused("no name")
+    return Principal(
+        name=name,
+        gate=GATE,
+        groups=groups(claims.get(profile.groups_claim), profile.groups_separator),
+        subject=f"{claims.get('iss', '')}\n{claims['sub']}",
+        expires_at=float(claims["exp"]),
+    )
+
+
+def _name(claims: dict[str, Any], claim: str) -> str:
+    value = claims.get(claim)
+    # A provider that says that it has not checked an address has said nothing about who it is.
+    if claim == "email" and claims.get("email_verified", True) is not True:
+        return ""
+    return shown(value)
+
+
+def groups(value: Any, separator: str = "") -> tuple[str, ...]:
+    """Return the groups of a claim: a list of texts, or one text, parted where the provider parts it."""
+    if isinstance(value, str):
+        value = value.split(separator) if separator else [value]
+    if not isinstance(value, list):
+        return ()
+    found = [text for each in value[:MAX_GROUPS] if (text := shown(each))]
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,72 @@
+"""Browser sessions: what a cookie of ours says, and how it is taken back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from muxboard.access.principal import Link, Principal
+
+if TYPE_CHECKING:
+    from muxboard.registry.memory import MemoryRegistry
+
+
+class _Session(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the cookie says: an id to revoke it by, who it is, when it ends (Unix seconds)."""
+
+    id: str
+    exp: float
+    name: str
+    gate: str
+    link: Link | None = None
+
+
+class Sessions:
+    """Makes, reads and revokes sessions. The signature is the cookie's (or bearer's) own matter.
+
+    ``key`` signs them and is made anew at each start. Were it made from a token, cookies would be a way to
+    guess the token without being rated, and a restart would forget which sessions were revoked.
+    """
+
+    def __init__(self, registry: MemoryRegistry, longest_s: float) -> None:
+        self.key = secrets.token_bytes(32)
+        self.longest_s = longest_s
+        self._registry = registry
+
+    def make(self, name: str, gate: str, seconds: float, link: Link | None = None) -> tuple[str, Principal]:
+        """Return what a new session's cookie is to say, and its principal."""
+        session = _Session(secrets.token_urlsafe(16), time.time() + seconds, name, gate, link)
+        return msgspec.json.encode(session).decode(), _principal(session)
+
+    async def resume(self, said: bytes) -> Principal | None:
+        """Return the principal of a session that has not ended and was not revoked.
+
+        Args:
+            said: What the cookie says, its signature already checked.
+        """
+        try:
+            session = msgspec.json.decode(said, type=_Session)
+        except msgspec.DecodeError:
+            return None
+        if session.exp <= time.time() or await self._registry.used(f"login:{session.id}"):
+            return None
+        return _principal(session)
+
+    async def revoke(self, principal: Principal) -> None:
+        """End the session that a principal came with."""
+        if principal.login:
+            await self._registry.use(f"login:{principal.login}", principal.expires_at or 0.0)
+
+
+def _principal(session: _Session) -> Principal:
+    return Principal(
+        name=session.name,
+        gate=session.gate,
+        login=session.id,
+        expires_at=session.exp,
+        subject=session.id if session.link else "",
+        link=session.link,
+    )
