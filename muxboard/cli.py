@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import webbrowser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import msgspec
@@ -53,7 +53,12 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
     log.configure(loaded.log_level)
 
     async def start() -> None:
-        service = Service(loaded, os.environ)
+        try:
+            service = Service(loaded, os.environ)
+        except ConfigError as error:
+            for line in error.lines:
+                click.echo(line, err=True)
+            sys.exit(CONFIG_ERROR)
 
         def started() -> None:
             click.echo(f"muxboard {__version__}: {service.url}")
@@ -107,6 +112,47 @@ def ls(path: str | None, as_json: bool) -> None:
     else:
         listing.tell()
     live.leave(listing.exit_code)
+
+
+@main.command()
+@_config
+@click.argument("target", metavar="HOST/USER/SESSION")
+@click.option("--mode", type=click.Choice(["view", "control"]), default="view", show_default=True)
+@click.option("--ttl", default="10m", show_default=True, help="How long the link can be opened.")
+@click.option("--for", "subject", metavar="NAME", default="", help="Whom it is for; else whoever has it.")
+def link(path: str | None, target: str, mode: str, ttl: str, subject: str) -> None:
+    """Print a link that opens one session, once."""
+    from muxboard.access import links  # noqa: PLC0415
+    from muxboard.access.principal import Link  # noqa: PLC0415
+    from muxboard.config.values import Duration  # noqa: PLC0415
+
+    loaded = _load(path)
+    secret = loaded.auth_secrets.get("auth.links")
+    host, user, session = [*target.split("/", 2), "", ""][:3]
+    known = {each.key: each for each in loaded.config.hosts}
+    longest = loaded.config.auth.links.max_ttl
+    try:
+        seconds = Duration.parse(ttl)
+    except ValueError as error:
+        _wrong(f"--ttl: must {error}")
+    if secret is None:
+        _wrong("auth.links: set secret_file or secret_env; the service must have the same")
+    if not session or host not in known:
+        _wrong(f"{target}: must be HOST/USER/SESSION with a configured host")
+    if known[host].tmux_users and user not in known[host].tmux_users:
+        _wrong(f"{user}: is not one of the tmux users of {host}")
+    if not 0 < seconds <= longest:
+        _wrong(f"--ttl: must be at most {longest}")
+    made = Link(host, user, session, "control" if mode == "control" else "view")
+    token, _ = links.mint(secret, made, seconds, subject)
+    server = loaded.config.server
+    base = server.public_url.rstrip("/") + "/" if server.public_url else ""
+    click.echo(f"{base or f'http://{server.bind.url_host}:{server.bind.port}{server.base_path}'}open#{token}")
+
+
+def _wrong(why: str) -> NoReturn:
+    click.echo(why, err=True)
+    sys.exit(CONFIG_ERROR)
 
 
 @main.group()

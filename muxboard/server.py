@@ -17,8 +17,10 @@ import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
 
+from muxboard.access.build import build_gate, build_links
 from muxboard.access.caps import Caps
 from muxboard.access.grants import Grants
+from muxboard.access.session import Sessions
 from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
@@ -78,6 +80,7 @@ class Service:
         launcher: What runs on terminals' PTYs.
 
     Raises:
+        ConfigError: A gate or a link's issuer cannot be built.
         FileNotFoundError: The page was not built.
         OSError: The audit file cannot be opened.
     """
@@ -90,7 +93,10 @@ class Service:
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
         self.registry = MemoryRegistry()
-        gate = TokenGate(self.token, config.auth.token.name, float(config.auth.token.session), self.registry)
+        gate = build_gate(loaded, self.token)
+        self.sessions = Sessions(
+            self.registry, max(float(config.auth.token.session), float(config.auth.links.session))
+        )
         grants = Grants(config.grants)
         caps = Caps(config.limits, self.registry)
         self.audit = Audit(config.audit)
@@ -108,6 +114,9 @@ class Service:
         self.services = Services(
             config=config,
             gate=gate,
+            sessions=self.sessions,
+            links=build_links(loaded),
+            link_secret=loaded.auth_secrets.get("auth.links"),
             grants=grants,
             caps=caps,
             registry=self.registry,
@@ -227,7 +236,7 @@ class Service:
             base = f"unix:{self.bind.path}"
         else:
             base = f"http://{self.bind.url_host}:{self.bind.port}{server.base_path}"
-        return f"{base}#token={self.token.reveal()}"
+        return f"{base}#token={self.token.reveal()}" if isinstance(self.services.gate, TokenGate) else base
 
     async def stop(self) -> None:
         """Stop in this order, within ``drain``: not ready and no new terminals, tell and end those that
@@ -251,6 +260,7 @@ class Service:
         await self.configured.close()
         self.metrics.stop()
         self.audit.close()
+        await self.services.gate.close()
         await self.registry.close()
         self._unlink()
 

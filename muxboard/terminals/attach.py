@@ -16,7 +16,8 @@ from muxboard.terminals.messages import exit_message
 from muxboard.terminals.pty import PtyManager
 from muxboard.terminals.reattach import Attachment, reattach
 from muxboard.terminals.table import Table
-from muxboard.terminals.terminal import Target, Terminal
+from muxboard.terminals.target import Target
+from muxboard.terminals.terminal import Terminal
 
 if TYPE_CHECKING:
     from muxboard.access.caps import Caps
@@ -126,7 +127,7 @@ class Attacher:
         began = time.monotonic()
         principal, host, user = request.principal, request.host, request.user
         need = Need.view if request.mode == "view" else Need.control
-        if not self._grants.allows(principal, need, host.config.key, user):
+        if not self._grants.allows(principal, need, host.config.key, user, request.session):
             raise Problem(
                 Code.forbidden, f"You may not {need.value} sessions of {user} on {host.config.key}."
             )
@@ -148,6 +149,7 @@ class Attacher:
                 terminal = Terminal(
                     terminal_id=terminal_id,
                     principal=principal,
+                    client=request.client,
                     target=target,
                     mode=request.mode,
                     size=(request.cols, request.rows),
@@ -225,6 +227,12 @@ class Attacher:
         for terminal in self.table:
             if terminal.target[:3] == (host, user, session):
                 terminal.killed = killed
+
+    def fresher(self, principal: Principal) -> None:
+        """Somebody has shown a credential: their terminals live as long as it, if that is longer."""
+        if principal.expires_at is not None:
+            for terminal in self.table.of(principal):
+                terminal.extend(principal.expires_at)
 
     def logged_out(self, login: str) -> None:
         """End every terminal that was opened with a login."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.flow import WINDOW_BYTES, Flow
@@ -29,18 +31,10 @@ if TYPE_CHECKING:
     from muxboard.config import Limits
     from muxboard.terminals.pty import Pty
     from muxboard.terminals.sink import Sink
+    from muxboard.terminals.target import Target
 
 RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
 EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
-
-
-class Target(NamedTuple):
-    """What a terminal is attached to. ``session`` is tmux's id, ``name`` what it was called then."""
-
-    host: str
-    user: str
-    session: str
-    name: str
 
 
 class State(enum.Enum):
@@ -60,6 +54,7 @@ class Terminal:
     Args:
         terminal_id: At least 128 random bits.
         principal: Its owner.
+        client: The address that it was asked for from.
         target: What it is attached to.
         mode: ``view`` drops all input.
         size: Columns and rows, clamped.
@@ -75,6 +70,7 @@ class Terminal:
         *,
         terminal_id: str,
         principal: Principal,
+        client: str,
         target: Target,
         mode: TerminalMode,
         size: tuple[int, int],
@@ -86,6 +82,7 @@ class Terminal:
     ) -> None:
         self.id = terminal_id
         self.principal = principal
+        self.client = client
         self.target = target
         self.mode = mode
         self.cols, self.rows = clamp(*size)
@@ -106,7 +103,7 @@ class Terminal:
         self._drained = False
         self._exit_told = False
         self._loop = asyncio.get_running_loop()
-        self._last_input = self._loop.time()
+        self._began = self._last_input = self._loop.time()
         self._resizing: asyncio.TimerHandle | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.pty = self._start()
@@ -127,7 +124,15 @@ class Terminal:
     def _lifetime(self) -> float:
         expires = self.principal.expires_at
         left = float("inf") if expires is None else expires - time.time()
-        return max(0.0, min(float(self._limits.lifetime), left))
+        lived = self._loop.time() - self._began
+        return max(0.0, min(float(self._limits.lifetime) - lived, left))
+
+    def extend(self, expires_at: float) -> None:
+        """The owner's login has become a fresher one, good until then (Unix seconds)."""
+        before = self.principal.expires_at
+        if before is not None and expires_at > before and self._state is State.live:
+            self.principal = msgspec.structs.replace(self.principal, expires_at=expires_at)
+            self._arm("lifetime", self._lifetime(), "lifetime")
 
     def _arm(self, name: str, seconds: float, reason: ExitReason) -> None:
         self._disarm(name)

@@ -21,6 +21,9 @@ class Me(Handler):
                 role_by_target=views.roles(services.sweeper, services.grants, principal),
                 expires_at=principal.expires_at,
                 attaches=views.Attaches(await services.caps.used(principal), services.caps.per_principal),
+                may_oversee=services.grants.oversees(principal),
+                may_mint=services.link_secret is not None and services.grants.ever(principal, Need.mint),
+                link=principal.link,
             )
         )
 

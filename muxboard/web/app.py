@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.routing import URLSpec
 from tornado.web import Application
 
-from muxboard.web import api, events, health, login, pages, sessions, socket, terminals
+from muxboard.web import api, events, health, links, login, pages, sessions, socket, terminals
 
 if TYPE_CHECKING:
     from muxboard.web.handler import Guard
@@ -28,6 +28,7 @@ ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (rf"h/{_PART}/{_PART}/{_PART}", pages.Page),
     (r"login", pages.Page),
     (r"open", pages.Page),
+    (r"admin", pages.Page),
     (r"assets/([A-Za-z0-9._-]{1,128})", pages.AssetFile),
     (r"api/v1/me", api.Me),
     (r"api/v1/inventory", api.Inventory),
@@ -40,6 +41,8 @@ ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (r"api/v1/terminals", terminals.Terminals),
     (rf"api/v1/terminals/{_ID}", terminals.OneTerminal),
     (rf"api/v1/terminals/{_ID}/socket", socket.TerminalSocket),
+    (r"api/v1/links", links.Links),
+    (r"api/v1/links/redeem", links.Redeem),
     (r"api/v1/login", login.Login),
     (r"api/v1/logout", login.Logout),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 from tornado.web import create_signed_value, decode_signed_value
 
 if TYPE_CHECKING:
-    from muxboard.access.token import TokenGate
+    from muxboard.access.session import Sessions
     from muxboard.web.origin import Seen
 
 _BOUND = "muxboard-session"  # bound into the signature, so that no other signed value can stand for it
@@ -20,16 +21,36 @@ def name(seen: Seen) -> str:
     return f"muxboard-{seen.host.rpartition(']')[2].partition(':')[2] or '80'}"
 
 
-def attributes(seen: Seen) -> dict[str, Any]:
-    """Return how the cookie is set and cleared."""
-    return {"path": "/", "httponly": True, "samesite": "Strict", "secure": seen.scheme == "https"}
+def header(seen: Seen, value: str, expires_at: float | None, *, framed: bool) -> str:
+    """Return the Set-Cookie line.
+
+    Args:
+        seen: The request.
+        value: ``sign``; "" clears the cookie.
+        expires_at: Unix seconds.
+        framed: Whether pages of ours may stand in another origin's frame: a strict cookie would not come
+            along there. It is then kept apart for each embedding site (CHIPS), which needs https.
+    """
+    secure = seen.scheme == "https"
+    site = "SameSite=None; Partitioned" if framed and secure else "SameSite=Strict"
+    until = formatdate(expires_at if value and expires_at else 0, usegmt=True)
+    return "; ".join(
+        [
+            f'{name(seen)}="{value}"',
+            f"expires={until}",
+            "HttpOnly",
+            "Path=/",
+            site,
+            *(["Secure"] if secure else []),
+        ]
+    )
 
 
-def sign(gate: TokenGate, said: str) -> str:
+def sign(sessions: Sessions, said: str) -> str:
     """Return the cookie's value."""
-    return create_signed_value(gate.cookie_key, _BOUND, said).decode()
+    return create_signed_value(sessions.key, _BOUND, said).decode()
 
 
-def verify(gate: TokenGate, value: str) -> bytes | None:
+def verify(sessions: Sessions, value: str) -> bytes | None:
     """Return what a cookie that we signed says, or None."""
-    return decode_signed_value(gate.cookie_key, _BOUND, value, max_age_days=gate.session_s / 86400)
+    return decode_signed_value(sessions.key, _BOUND, value, max_age_days=sessions.longest_s / 86400)

@@ -11,12 +11,14 @@ import enum
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 import msgspec
 import tornado.web
 import tornado.websocket
 
+from muxboard.access.gate import Asked, Denied, Unavailable
+from muxboard.access.token import TokenGate
 from muxboard.config.decode import decode
 from muxboard.config.values import Rate
 from muxboard.problems import Code, FieldError, Problem
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.web")
 T = TypeVar("T")
 
+LINK_SCHEME = "Bearer mbl."  # what a link was redeemed for, for clients that keep no cookies
 BODY_BYTES = 64 * 1024  # of a JSON request: the longest command and path fit many times
 BODY_FIELDS = 32
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -110,22 +113,62 @@ class Guard(tornado.web.RequestHandler):
             await self.rate()
 
     async def _identify(self) -> Principal:
-        """Return who is asking: a bearer is believed or refused; only without one a cookie counts."""
-        header = self.request.headers.get_list("Authorization")
-        if header:
-            scheme, _, token = header[0].partition(" ")
-            if len(header) != 1 or scheme.lower() != "bearer":
-                raise Problem(Code.unauthenticated, "Send Authorization: Bearer and the token.")
+        """Return who is asking: the gate says, or a session of ours; what is shown is believed or refused.
+        Where the gate knows somebody, a deep link adds its session to what they may do."""
+        by_session = await self._by_session()
+        try:
+            by_gate = await self._by_gate()
+        except Unavailable as error:
+            raise Problem(Code.registry_unavailable, "Logins cannot be checked now; try again.") from error
+        except Denied as error:
             await self.check_failures()
-            principal = self.services.gate.bearer(token.strip())
-            if principal is None:
-                await self.deny("bearer")
-            return principal  # type: ignore[return-value]  # deny raises
-        value = self.get_cookie(cookie.name(self.seen))
-        said = cookie.verify(self.services.gate, value) if value else None
-        principal = await self.services.gate.resume(said) if said else None
-        if principal is None:
-            raise Problem(Code.unauthenticated)
+            await self.deny(str(error))
+        if by_gate is None:
+            if by_session is None:
+                raise Problem(Code.unauthenticated, self.services.gate.hint)
+            return by_session
+        if by_session is not None and by_session.link is not None:
+            ends = [at for at in (by_gate.expires_at, by_session.expires_at) if at is not None]
+            by_gate = msgspec.structs.replace(by_gate, link=by_session.link, expires_at=min(ends))
+        self.services.attacher.fresher(by_gate)
+        return by_gate
+
+    async def whoever(self) -> Principal | None:
+        """Return who is asking, on a page that is for everybody; None for nobody."""
+        try:
+            return await self._identify()
+        except Problem:
+            return None
+
+    async def _by_gate(self) -> Principal | None:
+        request, gate = self.request, self.services.gate
+        if isinstance(gate, TokenGate) and "Authorization" in request.headers:
+            await self.check_failures()
+        value = request.headers.get("Authorization", "")
+        if value.startswith(LINK_SCHEME):
+            return None
+        cookies = {name: morsel.value for name, morsel in request.cookies.items()}
+        asked = Asked(
+            list(request.headers.get_all()),
+            cookies,
+            self.services.origins.from_proxy(request.remote_ip or ""),
+            request,
+        )
+        return await gate.identify(asked)
+
+    async def _by_session(self) -> Principal | None:
+        """A cookie of ours, or what a link was redeemed for, shown as a bearer."""
+        services = self.services
+        value = self.request.headers.get("Authorization", "")
+        bearer = value.startswith(LINK_SCHEME)
+        shown = value.removeprefix(LINK_SCHEME) if bearer else self.get_cookie(cookie.name(self.seen))
+        said = cookie.verify(services.sessions, shown) if shown else None
+        principal = await services.sessions.resume(said) if said else None
+        if bearer and (principal is None or principal.link is None):
+            await self.check_failures()
+            await self.deny("link session")
+        if bearer and principal is not None:
+            return msgspec.structs.replace(principal, ambient=False)
         return principal
 
     async def check_failures(self) -> None:
@@ -136,12 +179,19 @@ class Guard(tornado.web.RequestHandler):
             await self._note_limit("login", self.seen.network, limit)
             raise Problem(Code.rate_limited, "Too many failed logins from here.", retry_after=wait)
 
-    async def deny(self, reason: str) -> None:
-        """Count a failed credential and refuse."""
-        limit = self.services.config.limits.login_failures
-        await self.services.registry.hit("login", self.seen.network, limit)
+    async def deny(self, reason: str) -> NoReturn:
+        """Count a failed credential and refuse. The reason is for the audit line, never for the caller."""
+        if reason != "expired":  # a page whose login has run out asks again and again, and guesses nothing
+            limit = self.services.config.limits.login_failures
+            await self.services.registry.hit("login", self.seen.network, limit)
         self._audit_line("auth.denied", reason)
-        raise Problem(Code.unauthenticated, "That is not the token.")
+        raise Problem(Code.unauthenticated, self.services.gate.refusal)
+
+    def keep(self, said: str, expires_at: float | None) -> None:
+        """Set the cookie of a session of ours; "" clears it."""
+        framed = bool(self.services.config.server.frame_ancestors)
+        value = cookie.sign(self.services.sessions, said) if said else ""
+        self.add_header("Set-Cookie", cookie.header(self.seen, value, expires_at, framed=framed))
 
     async def rate(self) -> None:
         limit = self.services.config.limits.requests
@@ -163,7 +213,7 @@ class Guard(tornado.web.RequestHandler):
                 result="refused",
                 code=reason,
                 principal=principal.name if principal else None,
-                gate="token",
+                gate=principal.gate if principal else self.services.gate.name,
                 client=self.seen.client,
                 request_id=self.request_id,
             )
@@ -176,11 +226,11 @@ class Guard(tornado.web.RequestHandler):
             raise Problem(Code.not_found, "There is no such host.")
         return host
 
-    def reach(self, host: ManagedHost, user: str, need: Need) -> None:
+    def reach(self, host: ManagedHost, user: str, need: Need, session: str | None = None) -> None:
         """Refuse an unknown tmux user (``not_found``) and one out of reach (``forbidden``)."""
         if user not in host.users:
             raise Problem(Code.not_found, "There is no such tmux user.")
-        if not self.services.grants.allows(self.principal, need, host.config.key, user):
+        if not self.services.grants.allows(self.principal, need, host.config.key, user, session):
             raise Problem(
                 Code.forbidden, f"You may not {need.value} sessions of {user} on {host.config.key}."
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from muxboard.web import cookie
+from muxboard.access.token import TokenGate
+from muxboard.problems import Code, Problem
 from muxboard.web.handler import Access, Handler
 from muxboard.web.views import LoginBody
 
@@ -14,15 +15,15 @@ class Login(Handler):
 
     async def post(self) -> None:
         await self.check_failures()
-        found = self.services.gate.login(self.body(LoginBody).token)
-        if found is None:
+        services = self.services
+        gate, token = services.gate, self.body(LoginBody).token
+        if not isinstance(gate, TokenGate):
+            raise Problem(Code.not_found, gate.hint)
+        if not gate.matches(token):
             await self.deny("login")
-            return
-        said, principal = found
-        value = cookie.sign(self.services.gate, said)
-        self.set_cookie(
-            cookie.name(self.seen), value, expires=principal.expires_at, **cookie.attributes(self.seen)
-        )
+        seconds = float(services.config.auth.token.session)
+        said, principal = services.sessions.make(gate.principal, gate.name, seconds)
+        self.keep(said, principal.expires_at)
         self.set_status(204)
 
 
@@ -32,10 +33,10 @@ class Logout(Handler):
     access = {"POST": Access.principal}
 
     async def post(self) -> None:
-        await self.services.gate.logout(self.principal)
+        await self.services.sessions.revoke(self.principal)
         self.services.attacher.logged_out(self.principal.login)
         for stream in tuple(self.services.streams):
             if self.principal.login and stream.principal.login == self.principal.login:
                 stream.stop()
-        self.clear_cookie(cookie.name(self.seen), **cookie.attributes(self.seen))
+        self.keep("", None)
         self.set_status(204)

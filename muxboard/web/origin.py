@@ -98,6 +98,16 @@ class Origins:
             peer = address
         return peer
 
+    def from_proxy(self, peer: str) -> bool:
+        """Whether a request's peer is a trusted proxy."""
+        return self._trusted(peer)
+
+    def base(self, seen: Seen, base_path: str) -> str:
+        """Return the URL of the page, as the client sees it or as the configuration says, ending in ``/``."""
+        if self._public.netloc:
+            return self._public.geturl().rstrip("/") + "/"
+        return f"{seen.scheme}://{seen.host}{base_path}"
+
     def answers_to(self, seen: Seen) -> bool:
         """Whether the service answers to the request's Host; others are rebound names."""
         return bool(seen.host) and (seen.host in self._hosts or _name(seen.host) in self._hosts)

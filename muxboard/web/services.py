@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from muxboard.access.caps import Caps
+    from muxboard.access.gate import Gate
     from muxboard.access.grants import Grants
+    from muxboard.access.links import LinkReader
     from muxboard.access.principal import Principal
-    from muxboard.access.token import TokenGate
+    from muxboard.access.session import Sessions
     from muxboard.config import Config
+    from muxboard.config.values import Secret
     from muxboard.hosts.sweep import Sweeper
     from muxboard.records.audit import Audit
     from muxboard.records.metrics import Metrics
@@ -32,7 +35,10 @@ class Services(NamedTuple):
     """Everything that the composition root has built for the handlers."""
 
     config: Config
-    gate: TokenGate
+    gate: Gate
+    sessions: Sessions
+    links: LinkReader
+    link_secret: Secret | None
     grants: Grants
     caps: Caps
     registry: MemoryRegistry

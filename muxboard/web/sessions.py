@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class SessionHandler(Handler):
     """A handler below ``hosts/{host}/users/{user}/sessions``."""
 
-    def open(self, key: str, user: str, need: Need) -> ManagedHost:
+    def open(self, key: str, user: str, need: Need, session: str | None = None) -> ManagedHost:
         """Return the host. Raises ``not_found`` or ``forbidden``."""
         host = self.host(key)
-        self.reach(host, user, need)
+        self.reach(host, user, need, session)
         return host
 
     def record(self, event: Event, host: ManagedHost, user: str, session: str, error: Problem | None) -> None:
@@ -110,7 +110,7 @@ class Preview(SessionHandler):
     access = {"GET": Access.change}
 
     async def get(self, key: str, user: str, name: str) -> None:
-        host = self.open(key, user, Need.view)
+        host = self.open(key, user, Need.view, name)
         text = await host.capture(user, await host.find(user, name), history=False)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.write(text)
@@ -122,7 +122,7 @@ class Scrollback(SessionHandler):
     access = {"GET": Access.change}
 
     async def get(self, key: str, user: str, name: str) -> None:
-        host = self.open(key, user, Need.view)
+        host = self.open(key, user, Need.view, name)
         text = await host.capture(user, await host.find(user, name), history=True)
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:100]
         self.set_header("Content-Type", "text/plain; charset=utf-8")

@@ -35,7 +35,7 @@ class Terminals(Handler):
     async def post(self) -> None:
         body = self.body(views.AttachBody)
         host = self.host(body.host)
-        self.reach(host, body.user, Need.view if body.mode == "view" else Need.control)
+        self.reach(host, body.user, Need.view if body.mode == "view" else Need.control, body.session)
         try:
             terminal = await self.services.attacher.open(
                 Request(

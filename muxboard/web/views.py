@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from muxboard.access.grants import Need
+from muxboard.access.principal import Link  # noqa: TC001  msgspec reads the annotations
 from muxboard.hosts.model import HostState, Session, UserState
 from muxboard.problems import Code
 from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from muxboard.access.grants import Grants
     from muxboard.access.principal import Principal
     from muxboard.config.schema import Role
+    from muxboard.hosts.model import UserReport
     from muxboard.hosts.sweep import Sweeper
     from muxboard.terminals.terminal import Terminal
 
@@ -89,6 +91,9 @@ class Me(Struct, frozen=True):
     role_by_target: dict[str, str]
     expires_at: float | None
     attaches: Attaches
+    may_oversee: bool
+    may_mint: bool
+    link: Link | None
 
 
 class SessionCreated(Struct, frozen=True):
@@ -123,6 +128,7 @@ class TerminalView(Struct, frozen=True):
     bytes_in: int
     bytes_out: int
     principal: str
+    client: str
 
 
 class FieldErrorView(Struct, frozen=True):
@@ -146,6 +152,40 @@ class ProblemView(Struct, frozen=True, omit_defaults=True):
 
 class LoginBody(Struct, frozen=True, forbid_unknown_fields=True):
     token: Annotated[str, Meta(max_length=4096)]
+
+
+class LinkBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """``ttl`` is a duration, by default 10m; ``sub`` is for whom, by default for whoever has the link."""
+
+    host: str
+    user: str
+    session: str
+    mode: Annotated[Literal["control", "view"], Meta(extra={"must": "be control or view"})] = "view"
+    ttl: str | None = None
+    sub: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+
+
+class RedeemBody(Struct, frozen=True, forbid_unknown_fields=True):
+    token: Annotated[str, Meta(max_length=16384)]
+
+
+class LinkCreated(Struct, frozen=True):
+    """A link that opens one session once."""
+
+    url: str
+    token: str
+    expires_at: float
+
+
+class LinkRedeemed(Struct, frozen=True):
+    """What a link has opened; ``session_token`` is for clients that keep no cookies, as a bearer."""
+
+    host: str
+    user: str
+    session: str
+    mode: TerminalMode
+    expires_at: float
+    session_token: str
 
 
 class RefreshBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -237,7 +277,7 @@ class Sight:
                 stale=user.stale,
                 may_create=reach[user.name].may_create,
                 may_control=reach[user.name].may_control,
-                sessions=user.sessions,
+                sessions=self._seen(key, user),
             )
             for user in report.users
             if user.name in reach
@@ -258,6 +298,13 @@ class Sight:
             sweep_ms=report.sweep_ms,
             users=users,
         )
+
+    def _seen(self, key: str, user: UserReport) -> tuple[Session, ...]:
+        """A deep link shows its session alone."""
+        if self._principal.link is None:
+            return user.sessions
+        grants, who = self._grants, self._principal
+        return tuple(each for each in user.sessions if grants.sees(who, key, user.name, each.name))
 
     def _reach(self, key: str) -> dict[str, _Reach]:
         """Users in reach; empty for an unknown host."""
@@ -309,4 +356,5 @@ def terminal_view(terminal: Terminal) -> TerminalView:
         bytes_in=terminal.input_offset,
         bytes_out=terminal.output_offset,
         principal=terminal.principal.name,
+        client=terminal.client,
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from muxboard import server
+from muxboard.access import build
 from muxboard.access.principal import Principal
 from muxboard.access.token import TokenGate
 from muxboard.config import load
@@ -27,6 +28,8 @@ from tests.rig.tmux import Tmux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from muxboard.access.gate import Asked
 
 TOKEN = "the-token-of-these-tests"
 LOGIN = pwd.getpwuid(os.geteuid()).pw_name
@@ -74,10 +77,11 @@ class Answer(NamedTuple):
 class People(TokenGate):
     """The token gate, with a bearer ``person-NAME`` for each person."""
 
-    def bearer(self, token: str) -> Principal | None:
+    async def identify(self, asked: Asked) -> Principal | None:
+        token = (asked.header("Authorization") or "").removeprefix("Bearer ")
         if token.startswith("person-"):
             return Principal(name=token.removeprefix("person-"), gate="token", ambient=False)
-        return super().bearer(token)
+        return await super().identify(asked)
 
 
 class Machine:
@@ -437,7 +441,7 @@ class Boards:
         path = machine.folder / "muxboard.toml"
         path.write_text(text)
         environ = {**machine.env, "MUXBOARD_TOKEN": TOKEN, **(env or {})}
-        self._monkeypatch.setattr(server, "TokenGate", People)
+        self._monkeypatch.setattr(build, "TokenGate", People)
         page = stand_in(machine.folder / "page")
         self._monkeypatch.setattr(server, "Assets", lambda: page)
         service = Service(load(str(path), environ), environ)

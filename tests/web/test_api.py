@@ -30,6 +30,9 @@ async def test_me_is_the_principal_with_its_reach_and_its_caps(boards):
         "role_by_target": {f"local/{LOGIN}": "admin", f"local/{OTHER}": "admin"},
         "expires_at": None,
         "attaches": {"used": 0, "limit": 3},
+        "may_oversee": True,
+        "may_mint": False,
+        "link": None,
     }
 
     await board.open()

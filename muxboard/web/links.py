@@ -1,0 +1,132 @@
+"""Deep links: made by those who may, redeemed once, for one session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from muxboard.access import links
+from muxboard.access.grants import Need, matches
+from muxboard.access.jwt import Refused
+from muxboard.access.keys import KeysUnavailable
+from muxboard.access.principal import LINK_GATE, Link
+from muxboard.config.values import Duration
+from muxboard.hosts import tmux
+from muxboard.problems import Code, Problem, invalid
+from muxboard.records.audit import Line
+from muxboard.web import cookie, views
+from muxboard.web.handler import LINK_SCHEME, Access, Handler
+
+if TYPE_CHECKING:
+    from muxboard.access.links import LinkToken
+    from muxboard.config import Config
+
+DEFAULT_TTL = Duration(600.0)
+
+
+class Links(Handler):
+    """Makes links."""
+
+    access = {"POST": Access.change}
+
+    async def post(self) -> None:
+        services = self.services
+        body = self.body(views.LinkBody)
+        host = self.host(body.host)
+        self.reach(host, body.user, Need.mint)
+        self.reach(host, body.user, Need.view if body.mode == "view" else Need.control)
+        others = body.sub is not None and body.sub != self.principal.name
+        if others and not services.grants.allows(self.principal, Need.oversee, body.host, body.user):
+            raise Problem(Code.forbidden, "Only an admin may make links for others.")
+        if self.principal.gate == LINK_GATE:
+            raise Problem(Code.forbidden, "A link cannot make links.")
+        if services.link_secret is None:
+            raise Problem(Code.not_found, "This service makes no links: set auth.links.secret_file.")
+        tmux.check_name(body.session)
+        seconds = self._seconds(body.ttl)
+        link = Link(body.host, body.user, body.session, body.mode)
+        token, expires_at = links.mint(services.link_secret, link, seconds, body.sub or "")
+        note(self, "link.mint", link, "ok")
+        self.answer(views.LinkCreated(self._url(token), token, expires_at), 201)
+
+    def _seconds(self, ttl: str | None) -> float:
+        try:
+            seconds = Duration.parse(ttl) if ttl else DEFAULT_TTL
+        except ValueError as error:
+            raise invalid("ttl", f"must {error}") from error
+        longest = self.services.config.auth.links.max_ttl
+        if not 0 < seconds <= longest:
+            raise invalid("ttl", f"must be at most {longest}")
+        return seconds
+
+    def _url(self, token: str) -> str:
+        """The token stands in the fragment, which browsers do not send and proxies do not log."""
+        server = self.services.config.server
+        return f"{self.services.origins.base(self.seen, server.base_path)}open#{token}"
+
+
+class Redeem(Handler):
+    """Exchanges a link for access to its session, once."""
+
+    access = {"POST": Access.public}
+
+    async def post(self) -> None:
+        services = self.services
+        await self.check_failures()
+        try:
+            found = await services.links.read(self.body(views.RedeemBody).token)
+        except Refused as error:
+            await self.deny(f"link: {error}")
+        except KeysUnavailable as error:
+            raise Problem(Code.registry_unavailable, "The link cannot be checked now; try again.") from error
+        link = found.link
+        host = services.sweeper.hosts.get(link.host)
+        if host is None or link.user not in host.users or not _may(services.config, found):
+            note(self, "link.redeem", link, "refused", "out of reach")
+            raise Problem(Code.not_found, "What the link opens is not here.")
+        somebody = await self.whoever()
+        if found.subject and somebody is not None and somebody.name != found.subject:
+            note(self, "link.redeem", link, "refused", "subject")
+            raise Problem(Code.forbidden, f"The link is for {found.subject}.")
+        if not await services.registry.use(f"link:{found.issuer}\n{found.id}", found.expires_at):
+            note(self, "link.redeem", link, "refused", "used")
+            raise Problem(Code.unauthenticated, "The link was used already.")
+        name = found.subject or "link"
+        seconds = float(services.config.auth.links.session)
+        said, principal = services.sessions.make(name, LINK_GATE, seconds, link)
+        self.principal = principal
+        note(self, "link.redeem", link, "ok")
+        self.keep(said, principal.expires_at)
+        bearer = LINK_SCHEME.partition(" ")[2] + cookie.sign(services.sessions, said)
+        self.answer(
+            views.LinkRedeemed(
+                link.host, link.user, link.session, link.mode, principal.expires_at or 0.0, bearer
+            )
+        )
+
+
+def _may(config: Config, found: LinkToken) -> bool:
+    """Whether the link's issuer may link there; we may link anywhere."""
+    for issuer in config.auth.links.issuers:
+        if issuer.issuer == found.issuer:
+            return matches(issuer.hosts, found.link.host) and matches(issuer.users, found.link.user)
+    return True
+
+
+def note(handler: Handler, event: str, link: Link, result: str, code: str | None = None) -> None:
+    """Write the audit line of a link."""
+    somebody = getattr(handler, "principal", None)
+    handler.services.audit.note(
+        Line(
+            event=event,  # type: ignore[arg-type]
+            result=result,
+            code=code,
+            principal=somebody.name if somebody else None,
+            gate=somebody.gate if somebody else LINK_GATE,
+            client=handler.seen.client,
+            host=link.host,
+            user=link.user,
+            session=link.session,
+            mode=link.mode,
+            request_id=handler.request_id,
+        )
+    )

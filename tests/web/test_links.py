@@ -1,0 +1,125 @@
+"""Deep links: made by who may, redeemed once, good for one session and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+import pytest
+
+from muxboard.access.links import AUDIENCE
+from tests.web.harness import LOGIN, OTHER
+
+KEY = "a key of at least thirty-two characters"
+TOML = '[auth.links]\nsecret_env = "LINK_KEY"\n'
+
+pytestmark = pytest.mark.gen_test
+
+
+def wanted(**changes):
+    return {"host": "local", "user": LOGIN, "session": "one", "mode": "view", **changes}
+
+
+async def mint(board, **changes):
+    return await board.call("POST", "api/v1/links", wanted(**changes))
+
+
+async def redeem(board, token):
+    return await board.call("POST", "api/v1/links/redeem", {"token": token}, token=None)
+
+
+async def test_a_link_opens_its_session_and_nothing_else(boards):
+    board = await boards(TOML, env={"LINK_KEY": KEY}, two_users=True)
+    made = await mint(board)
+    assert made.status == 201
+    assert made.json["url"].endswith("/open#" + made.json["token"])
+    opened = await redeem(board, made.json["token"])
+    assert (opened.status, opened.json["session"], opened.json["mode"]) == (200, "one", "view")
+    session = opened.json["session_token"]
+
+    async def call(method, path, body=None):
+        return await board.call(method, path, body, token=session)
+
+    me = (await call("GET", "api/v1/me")).json
+    assert me["principal"] == {"name": "link", "groups": [], "gate": "link"}
+    assert me["role_by_target"] == {f"local/{LOGIN}": "viewer"}
+    board.machine.tmux.new("two", "cat")
+    await board.call("POST", "api/v1/refresh", {})
+    await asyncio.sleep(0.3)
+    hosts = (await call("GET", "api/v1/inventory")).json["hosts"]
+    assert [[s["name"] for s in user["sessions"]] for host in hosts for user in host["users"]] == [["one"]]
+    base = f"api/v1/hosts/local/users/{LOGIN}/sessions"
+    assert (await call("GET", f"{base}/one/preview")).status == 200
+    for method, path, body in (
+        ("GET", f"{base}/two/preview", None),
+        ("GET", f"{base}/two/scrollback", None),
+        ("POST", base, {"name": "x"}),
+        ("PATCH", f"{base}/one", {"name": "x"}),
+        ("DELETE", f"{base}/one?confirm=one", None),
+        ("POST", "api/v1/links", wanted()),
+        ("POST", "api/v1/terminals", wanted(mode="control")),
+        ("POST", "api/v1/terminals", wanted(session="two")),
+        ("POST", "api/v1/terminals", wanted(user=OTHER)),
+        ("GET", "api/v1/terminals?all=1", None),
+    ):
+        assert (await call(method, path, body)).code == "forbidden", (method, path)
+    assert (await call("POST", "api/v1/terminals", wanted())).status == 201
+
+
+async def test_a_link_is_good_once(boards):
+    board = await boards(TOML, env={"LINK_KEY": KEY})
+    token = (await mint(board)).json["token"]
+    answers = await asyncio.gather(*(redeem(board, token) for _ in range(4)))
+    assert sorted(answer.status for answer in answers) == [200, 401, 401, 401]
+
+
+async def test_what_is_no_link_of_ours_is_refused(boards):
+    board = await boards(TOML, env={"LINK_KEY": KEY})
+    good = jwt.decode((await mint(board)).json["token"], KEY, ["HS256"], audience=AUDIENCE)
+    for changes in (
+        {"iss": "https://evil.example"},
+        {"aud": "muxboard"},
+        {"exp": good["iat"] - 60},
+        {"exp": good["iat"] + 10 * 86400},
+        {"jti": None},
+        {"mode": "admin"},
+        {"host": None},
+        {"session": ["one"]},
+    ):
+        claims = {name: value for name, value in {**good, **changes}.items() if value is not None}
+        assert (await redeem(board, jwt.encode(claims, KEY, "HS256"))).status == 401, changes
+    assert (await redeem(board, jwt.encode(good, "x" * 32, "HS256"))).status == 401
+    assert (await redeem(board, "nonsense")).status == 401
+
+
+async def test_a_link_to_what_is_not_here_is_as_unknown(boards):
+    board = await boards(TOML, env={"LINK_KEY": KEY})
+    good = jwt.decode((await mint(board)).json["token"], KEY, ["HS256"], audience=AUDIENCE)
+    for changes in ({"host": "nowhere"}, {"user": "nobody-here"}):
+        assert (await redeem(board, jwt.encode({**good, **changes}, KEY, "HS256"))).code == "not_found"
+
+
+async def test_only_who_may_make_links_does(boards):
+    grants = (
+        '[[grants]]\nprincipals = ["viewer"]\nrole = "viewer"\n'
+        f'[[grants]]\nprincipals = ["operator"]\nrole = "operator"\nusers = ["{LOGIN}"]\n'
+        '[[grants]]\nprincipals = ["boss"]\nrole = "admin"\n'
+    )
+    board = await boards(TOML + grants, env={"LINK_KEY": KEY}, two_users=True)
+
+    async def status(person, **changes):
+        return (await board.call("POST", "api/v1/links", wanted(**changes), token=f"person-{person}")).status
+
+    assert await status("viewer") == 403
+    assert await status("operator") == 201
+    assert await status("operator", mode="control") == 201
+    assert await status("operator", user=OTHER) == 403
+    assert await status("operator", sub="ada") == 403
+    assert await status("boss", sub="ada") == 201
+    assert await status("boss", ttl="2d") == 400
+    assert await status("boss", ttl="soon") == 400
+
+
+async def test_without_a_key_there_are_no_links(board):
+    assert (await mint(board)).code == "not_found"
+    assert (await redeem(board, jwt.encode({"iss": "muxboard"}, KEY, "HS256"))).status == 401
