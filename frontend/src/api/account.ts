@@ -1,8 +1,17 @@
-import { request, requestJson } from "./request.ts";
+import { request } from "./request.ts";
 import type { Me } from "./types.gen.ts";
 
-export function fetchMe(): Promise<Me> {
-  return requestJson<Me>("me", { expect401: true });
+export interface Known {
+  me: Me;
+  /** Seconds that the service's clock is ahead of this browser's; its times are in its own clock. */
+  ahead: number;
+}
+
+export async function fetchMe(): Promise<Known> {
+  const response = await request("me", { expect401: true });
+  const theirs = Date.parse(response.headers.get("Date") ?? "");
+  const ahead = Number.isFinite(theirs) ? (theirs - Date.now()) / 1000 : 0;
+  return { me: (await response.json()) as Me, ahead };
 }
 
 export async function login(token: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { Emitter } from "../lib/emitter.ts";
-import { offline, problemFrom } from "./problem.ts";
+import { ApiError, offline, problemFrom } from "./problem.ts";
 
 /** Fires on every 401, whichever call met it: the page shows the login form. */
 export const unauthenticated = new Emitter();
@@ -33,7 +33,7 @@ export async function request(path: string, options: RequestOptions = {}): Promi
       body: method === "GET" || method === "DELETE" ? undefined : JSON.stringify(options.body ?? {}),
       credentials: "same-origin",
       cache: "no-store",
-      redirect: "error",
+      redirect: "manual",
       keepalive: options.keepalive ?? false,
       signal: options.keepalive ? null : AbortSignal.timeout(TIMEOUT_MS),
     });
@@ -41,6 +41,11 @@ export async function request(path: string, options: RequestOptions = {}): Promi
     throw offline();
   }
   if (response.ok) return response;
+  // The service sends no call elsewhere; a proxy whose login has run out sends everything to its login page.
+  if (response.type === "opaqueredirect") {
+    if (!options.expect401) unauthenticated.emit();
+    throw new ApiError(401, "unknown", "The proxy in front of this service asks for a login.");
+  }
   const body = await response.json().catch(() => null);
   if (response.status === 401 && !options.expect401) unauthenticated.emit();
   throw problemFrom(response.status, body, response.headers.get("Retry-After"));

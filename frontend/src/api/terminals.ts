@@ -14,6 +14,11 @@ export function createTerminal(target: Target, mode: TerminalMode, size: Size): 
   return requestJson<TerminalCreated>("terminals", { method: "POST", body: { ...target, mode, ...size } });
 }
 
+/** One's own, or everybody's that one oversees. */
+export function fetchTerminals(all: boolean): Promise<TerminalView[]> {
+  return requestJson<TerminalView[]>(all ? "terminals?all=1" : "terminals");
+}
+
 /** `leaving`: the page is going away; the request must outlive it, and nobody reads the answer. */
 export async function endTerminal(id: string, leaving = false): Promise<void> {
   await request(`terminals/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: leaving });

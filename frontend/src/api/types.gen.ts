@@ -115,11 +115,21 @@ export interface Attaches {
   limit: number;
 }
 
+export interface Link {
+  host: string;
+  user: string;
+  session: string;
+  mode: TerminalMode;
+}
+
 export interface Me {
   principal: PrincipalView;
   role_by_target: Record<string, string>;
   expires_at: number | null;
   attaches: Attaches;
+  may_oversee: boolean;
+  may_mint: boolean;
+  link: Link | null;
 }
 
 export interface SessionCreated {
@@ -148,6 +158,22 @@ export interface TerminalView {
   bytes_in: number;
   bytes_out: number;
   principal: string;
+  client: string;
+}
+
+export interface LinkCreated {
+  url: string;
+  token: string;
+  expires_at: number;
+}
+
+export interface LinkRedeemed {
+  host: string;
+  user: string;
+  session: string;
+  mode: TerminalMode;
+  expires_at: number;
+  session_token: string;
 }
 
 export interface FieldError {

@@ -21,7 +21,8 @@ function copyByCommand(text: string): boolean {
   const field = document.createElement("textarea");
   field.className = "offscreen";
   field.value = text;
-  document.body.append(field);
+  // Beside an open dialog everything is inert, and cannot be selected.
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
   field.select();
   try {
     return document.execCommand("copy");

@@ -12,6 +12,19 @@ export function span(seconds: number): string {
   return count(Math.round(s / 3600), "hour");
 }
 
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A count of bytes in three digits or so: `812 B`, `1.4 KiB`, `23 MiB`. */
+export function bytes(n: number): string {
+  let value = n;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
 /** Home folders as people write them; anything else unchanged. */
 export function tilde(path: string, user: string): string {
   for (const home of [`/home/${user}`, user === "root" ? "/root" : ""]) {

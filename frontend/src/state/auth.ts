@@ -2,9 +2,13 @@ import { fetchMe, login, logout } from "../api/account.ts";
 import { asApiError } from "../api/problem.ts";
 import { unauthenticated } from "../api/request.ts";
 import type { Me } from "../api/types.gen.ts";
-import { Disposable } from "../lib/disposable.ts";
+import { Disposable, listen } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
 import { readNumber, writeNumber } from "../lib/storage.ts";
+import { now } from "../lib/time.ts";
+import { loginHint } from "./login-hint.ts";
+import { linkOnly } from "./may.ts";
+import { Renewal } from "./renewal.ts";
 
 /** Takes `#token=…` out of the address bar before anything else can see, store or send it. */
 export function takeTokenFromAddress(): string | null {
@@ -29,9 +33,24 @@ export class Auth extends Disposable {
   /** Logged in when last seen: the board may be drawn before the answer is here. */
   likely = false;
 
+  /** What a gate without a form of ours says about logging in; null where the token form is the place. */
+  hint: string | null = null;
+  /** A login that this page cannot renew has run out. What is on the screen stays there. */
+  expired = false;
+  #renewal = this.own(new Renewal({ ask: () => this.refresh(), now, random: Math.random }));
+
   constructor() {
     super();
-    this.own(unauthenticated.on(() => this.#set("out")));
+    this.own(unauthenticated.on(() => this.#lost()));
+    const wake = (): void => this.#renewal.wake();
+    this.own(listen(window, "online", wake));
+    this.own(listen(window, "pageshow", wake));
+    this.own(listen(document, "visibilitychange", () => !document.hidden && wake()));
+  }
+
+  /** Whether the login is one of the token form, which this page can ask for again. */
+  get byToken(): boolean {
+    return this.me?.principal.gate === "token";
   }
 
   async start(token: string | null): Promise<void> {
@@ -48,12 +67,18 @@ export class Auth extends Disposable {
 
   async refresh(): Promise<void> {
     try {
-      this.me = await fetchMe();
+      const { me, ahead } = await fetchMe();
+      this.me = me;
       this.failure = "";
+      this.hint = null;
+      this.expired = false;
+      // A token login is what its form made it; nothing but the form makes it longer.
+      this.#renewal.follow(this.byToken ? null : me.expires_at, ahead);
       this.#set("in");
     } catch (error) {
       // An answer that is not about the login leaves an existing login as it is.
-      if (asApiError(error).status === 401) this.#set("out");
+      const failure = asApiError(error);
+      if (failure.status === 401) this.#lost(loginHint(failure));
       else if (this.state === "unknown") this.#set("offline");
     }
   }
@@ -66,13 +91,32 @@ export class Auth extends Disposable {
 
   async logout(): Promise<void> {
     await logout();
+    const wasToken = this.byToken;
     this.me = null;
+    this.expired = false;
+    this.#renewal.follow(null, 0);
+    if (wasToken) this.#set("out");
+    else {
+      // Behind another gate one is still somebody, or learns from it where to log in.
+      this.state = "unknown";
+      await this.refresh();
+    }
+  }
+
+  #lost(hint: string | null = this.hint): void {
+    if (this.state === "in" && this.me && !this.byToken) {
+      this.expired = true;
+      this.#renewal.over();
+      this.changed.emit();
+      return;
+    }
+    this.hint = hint;
     this.#set("out");
   }
 
   #set(state: Auth["state"]): void {
     if (state === "out") this.me = null;
-    if (state === "in" || state === "out") writeNumber("in", state === "in" ? 1 : 0);
+    if (state === "in" || state === "out") writeNumber("in", state === "in" && !linkOnly(this.me) ? 1 : 0);
     this.state = state;
     this.changed.emit();
   }

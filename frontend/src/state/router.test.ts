@@ -27,6 +27,7 @@ test("pages below the base path", () => {
   expect(read("")).toEqual({ page: "board", host: null });
   expect(read("login").page).toBe("login");
   expect(read("open").page).toBe("open");
+  expect(read("admin").page).toBe("admin");
   expect(read("/elsewhere").page).toBe("unknown");
   expect(read("h/%ff").page).toBe("unknown");
   expect(read("h/web1/deploy").page).toBe("unknown");

@@ -8,6 +8,7 @@ export type Route =
   | { page: "terminal"; target: Target; mode: TerminalMode }
   | { page: "login" }
   | { page: "open" }
+  | { page: "admin" }
   | { page: "unknown" };
 
 /** The route of a URL below `base`. Broken percent-escapes are an unknown page, not an exception. */
@@ -15,7 +16,9 @@ export function readRoute(url: URL, base: URL): Route {
   if (!url.pathname.startsWith(base.pathname)) return { page: "unknown" };
   const parts = url.pathname.slice(base.pathname.length).replace(/\/$/, "").split("/");
   if (parts[0] === "" && parts.length === 1) return { page: "board", host: null };
-  if (parts.length === 1 && (parts[0] === "login" || parts[0] === "open")) return { page: parts[0] };
+  if (parts.length === 1 && (parts[0] === "login" || parts[0] === "open" || parts[0] === "admin")) {
+    return { page: parts[0] };
+  }
   if (parts[0] !== "h" || (parts.length !== 2 && parts.length !== 4) || parts.includes("")) {
     return { page: "unknown" };
   }
@@ -58,6 +61,12 @@ export class Router extends Disposable {
 
   go(path: string): void {
     history.pushState(null, "", new URL(path, document.baseURI));
+    this.#changed();
+  }
+
+  /** Without a way back to where the page is now. */
+  replace(path: string): void {
+    history.replaceState(null, "", new URL(path, document.baseURI));
     this.#changed();
   }
 

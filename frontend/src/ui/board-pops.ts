@@ -1,11 +1,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { asApiError } from "../api/problem.ts";
-import type { HostView, UserView } from "../api/types.gen.ts";
+import type { HostView, Me, UserView } from "../api/types.gen.ts";
 import type { App } from "../state/app.ts";
+import { mayChange, mayMint } from "../state/may.ts";
 import type { Row } from "../state/rows.ts";
+import { targetOf } from "./board-row.ts";
 import type { MenuItem } from "./pop-menu.ts";
 import "./dialog-help.ts";
 import "./dialog-kill.ts";
+import "./dialog-link.ts";
 import "./dialog-new.ts";
 import "./dialog-rename.ts";
 import "./pop-menu.ts";
@@ -13,6 +16,7 @@ import "./pop-menu.ts";
 type Dialog =
   | { what: "help" }
   | { what: "new"; host: HostView; user: UserView | null; hosts: HostView[] }
+  | { what: "link"; row: Row; me: Me }
   | { what: "rename" | "kill"; row: Row };
 
 interface Menu {
@@ -78,7 +82,7 @@ export class Pops {
 
   change(what: "rename" | "kill", row: Row | undefined): void {
     if (!row) return;
-    if (row.user.may_control) this.#open({ what, row });
+    if (this.#mayChange(row)) this.#open({ what, row });
     else this.options.app.toasts.show("You may only view this session.", { level: "warning" });
   }
 
@@ -93,7 +97,16 @@ export class Pops {
       },
       { label: "View only", icon: "eye", testid: "menu-view", key: "v", run: () => does.view() },
     ];
-    if (row.user.may_control) {
+    const { me } = this.options.app.auth;
+    if (me && mayMint(me, targetOf(row))) {
+      items.push({
+        label: "Copy a link to this session…",
+        icon: "link",
+        testid: "menu-mint",
+        run: () => this.#open({ what: "link", row, me }),
+      });
+    }
+    if (this.#mayChange(row)) {
       const change = (what: "rename" | "kill") => (): void => this.change(what, row);
       items.push(
         { label: "Rename…", icon: "rename", testid: "rename", key: "r", run: change("rename") },
@@ -113,9 +126,15 @@ export class Pops {
         app.toasts.show(failure.message, { level: "error", quiet: failure.requestId });
       });
     };
+    const terminals = app.auth.me?.may_oversee ? "Everyone's terminals" : "Your terminals";
+    const items: MenuItem[] = [
+      { label: terminals, icon: "person", testid: "menu-admin", run: () => app.router.go("admin") },
+    ];
+    // Behind any other gate the page cannot log anybody out: the next request would log them in again.
+    if (app.auth.byToken) items.push({ label: "Log out", icon: "back", testid: "logout", run: logout });
     this.#menu = {
       anchor,
-      items: [{ label: "Log out", icon: "back", testid: "logout", run: logout }],
+      items,
       row: null,
     };
     redraw();
@@ -147,6 +166,8 @@ export class Pops {
         return html`<mux-dialog-help @done=${done}></mux-dialog-help>`;
       case "new":
         return html`<mux-dialog-new .hosts=${open.hosts} .host=${open.host} .user=${open.user} .made=${made} @done=${done}></mux-dialog-new>`;
+      case "link":
+        return html`<mux-dialog-link .target=${targetOf(open.row)} .me=${open.me} @done=${done}></mux-dialog-link>`;
       case "kill":
         return html`<mux-dialog-kill .row=${open.row} @done=${done}></mux-dialog-kill>`;
       case "rename": {
@@ -155,6 +176,10 @@ export class Pops {
         return html`<mux-dialog-rename .row=${open.row} .renamed=${renamed} @done=${done}></mux-dialog-rename>`;
       }
     }
+  }
+
+  #mayChange(row: Row): boolean {
+    return mayChange(this.options.app.auth.me, targetOf(row), row.user.may_control);
   }
 
   #who(): TemplateResult {

@@ -1,9 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { classMap } from "lit/directives/class-map.js";
+import type { Me } from "../api/types.gen.ts";
 import { segments } from "../lib/marks.ts";
 import { clock, exact, now } from "../lib/time.ts";
 import { count, tilde, visible } from "../lib/words.ts";
 import type { Marks } from "../state/filter.ts";
+import { mayType } from "../state/may.ts";
 import { terminalPath } from "../state/router.ts";
 import type { Row } from "../state/rows.ts";
 import { icon } from "./icons.ts";
@@ -11,6 +13,7 @@ import "./mux-ago.ts";
 
 /** What a line of the board needs to know beside its own facts. */
 export interface RowContext {
+  me: Me | null;
   marks: Marks;
   active: string | null;
   fresh: ReadonlySet<string>;
@@ -29,8 +32,12 @@ export function targetOf(row: Row): { host: string; user: string; session: strin
   return { host: row.host.key, user: row.user.name, session: row.session.name };
 }
 
-export function mainPath(row: Row): string {
-  return terminalPath(targetOf(row), row.user.may_control ? "control" : "view");
+export function mainPath(row: Row, me: Me | null): string {
+  return terminalPath(targetOf(row), typesIn(row, me) ? "control" : "view");
+}
+
+function typesIn(row: Row, me: Me | null): boolean {
+  return mayType(me, targetOf(row), row.user.may_control);
 }
 
 /** What the columns are, for those who do not see them: to eyes each cell says it by itself. */
@@ -48,7 +55,7 @@ export function boardRow(row: Row, index: number, context: RowContext): Template
   const { stale } = user;
   const stop = active ? "0" : "-1";
   const view = terminalPath(targetOf(row), "view");
-  const main = mainPath(row);
+  const main = mainPath(row, context.me);
   const directory = tilde(session.directory, user.name);
   const go = (path: string) => (event: MouseEvent) => context.follow(event, path);
   return html`<div class=${classMap({ row: true, active, stale, fresh: context.fresh.has(row.key) })} role="row"
@@ -76,7 +83,7 @@ export function boardRow(row: Row, index: number, context: RowContext): Template
     }</span>
     <span class="row-actions" role="cell">
       ${
-        user.may_control
+        typesIn(row, context.me)
           ? html`<a class="plain on-demand" href=${view} tabindex=${stop} data-testid="view" title="View only (v)"
               aria-label="View ${visible(session.name)} only" @click=${go(view)}>${icon("eye")} view</a>
             <a class="plain attach" href=${main} tabindex=${stop} data-testid="attach" title="Attach (Enter)"

@@ -1,11 +1,18 @@
 import { html, type TemplateResult } from "lit";
+import type { Link } from "../api/types.gen.ts";
+import { now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
-import type { Route } from "../state/router.ts";
+import { allowedMode, linkOnly, linkWords, opens } from "../state/may.ts";
+import { type Route, terminalPath } from "../state/router.ts";
 import { fetchRenderer } from "../term/renderer.ts";
 import { MuxElement } from "./element.ts";
+import { plainClick } from "./go-on.ts";
+import { icon } from "./icons.ts";
+import "./mux-admin.ts";
 import "./mux-dashboard.ts";
 import "./mux-login.ts";
+import "./mux-open.ts";
 import "./toast-list.ts";
 
 /** The terminal is most of the code: it comes when first needed, or while the board is idle. */
@@ -32,7 +39,9 @@ export class MuxApp extends MuxElement {
     if (!app) return;
     const { route } = app.router; // as it was drawn: it may change here
     const { page } = route;
-    if (app.auth.state === "out" && page !== "login") app.router.askLogin();
+    // Where there is no form of ours, the address stays, so that loading it again goes on there.
+    const form = app.auth.hint === null && page !== "login" && page !== "open";
+    if (app.auth.state === "out" && form) app.router.askLogin();
     if (app.auth.state === "out") app.inventory.forget();
     if (route.page === "board") {
       document.title = route.host === null ? "muxboard" : `${visible(route.host)} · muxboard`;
@@ -44,6 +53,12 @@ export class MuxApp extends MuxElement {
       if (!this.#terminalReady) void fetchRenderer(); // beside the rest, not after it
       void this.#needTerminal(false);
     }
+  }
+
+  /** Whoever may only look gets to look, whatever the address says. */
+  #allowed(app: App, route: Extract<Route, { page: "terminal" }>): typeof route {
+    const mode = allowedMode(app.auth.me, route.target, route.mode);
+    return mode === route.mode ? route : { ...route, mode };
   }
 
   async #needTerminal(quietly: boolean): Promise<void> {
@@ -62,10 +77,11 @@ export class MuxApp extends MuxElement {
   protected override render() {
     const app = this.#app;
     if (!app) return html``;
-    return html`${this.#page(app, app.router.route)}<mux-toasts .toasts=${app.toasts}></mux-toasts>`;
+    return html`${this.#page(app, app.router.route)}${app.auth.expired ? loginOver(app) : ""}<mux-toasts .toasts=${app.toasts}></mux-toasts>`;
   }
 
   #page(app: App, route: Route): TemplateResult {
+    if (route.page === "open") return html`<mux-open .app=${app}></mux-open>`;
     if (route.page === "login" || app.auth.state === "out") return html`<mux-login .app=${app}></mux-login>`;
     const early = app.auth.likely && route.page === "board";
     if (app.auth.state === "unknown" && !early) return waiting(route);
@@ -79,6 +95,8 @@ export class MuxApp extends MuxElement {
         },
       );
     }
+    const link = linkOnly(app.auth.me);
+    if (link && !(route.page === "terminal" && opens(link, route.target))) return linked(app, link);
     switch (route.page) {
       case "board":
         return html`<mux-dashboard .app=${app} .host=${route.host}></mux-dashboard>`;
@@ -90,17 +108,41 @@ export class MuxApp extends MuxElement {
           });
         }
         return this.#terminalReady
-          ? html`<mux-terminal .app=${app} .route=${route}></mux-terminal>`
+          ? html`<mux-terminal .app=${app} .route=${this.#allowed(app, route)}></mux-terminal>`
           : html`<main aria-busy="true"></main>`;
-      case "open":
-        return lonely(
-          "Links to a session are not available in this version.",
-          "Open the session from the board.",
-        );
+      case "admin":
+        return html`<mux-admin .app=${app}></mux-admin>`;
       default:
         return lonely("There is no such page.", "The address may have been cut off.");
     }
   }
+}
+
+/** All that somebody has who came by a deep link. */
+function linked(app: App, link: Link): TemplateResult {
+  const path = terminalPath(link, link.mode);
+  const go = (event: MouseEvent): void => {
+    if (plainClick(event)) app.router.go(path);
+  };
+  return html`<main class="landing" data-testid="linked">
+    <h1 class="brand">muxboard</h1>
+    <p>You came by a link to <span class="mono">${visible(link.session)}</span> of
+      <span class="mono">${link.user}@${link.host}</span>, and see nothing else of this service.
+      <br><span class="soft">${linkWords(app.auth.me, now())}</span></p>
+    <p><a class="button primary" href=${path} data-testid="linked-go" @click=${go}>
+      ${icon(link.mode === "view" ? "eye" : "enter")} Go to the session</a></p>
+  </main>`;
+}
+
+/** Over whatever is on the screen, which stays: it may be what somebody was just reading. */
+function loginOver(app: App): TemplateResult {
+  const link = linkOnly(app.auth.me);
+  return html`<div class="login-over" role="alert" data-testid="login-over">
+    <span class="condition tone-wait">${icon("clock")}</span>
+    <span>${link ? "The time of this link is over." : "Your login has expired."}
+      <span class="soft">${link ? "Ask for a new one, or log in." : "What you see stays, and is no longer fresh."}</span></span>
+    <button class="button" data-testid="login-again" @click=${() => location.reload()}>${icon("key")} Log in again</button>
+  </div>`;
 }
 
 /** Until it is known who is asking: the frame of the board, so that the page is there at once. */

@@ -19,6 +19,7 @@ import { boardSummary } from "./board-summary.ts";
 import { boardTop } from "./board-top.ts";
 import { Walk } from "./board-walk.ts";
 import { MuxElement } from "./element.ts";
+import { plainClick } from "./go-on.ts";
 import "./mux-window.ts";
 
 const COLUMNS = boardColumns();
@@ -119,6 +120,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
   /** A function of its own for every drawing: the list draws again what is in sight. */
   #drawer(): (item: Item, index: number) => TemplateResult {
     const context: ListContext = {
+      me: this.app.auth.me,
       marks: this.#board.marks,
       active: this.#board.cursor.key,
       fresh: this.app.inventory.fresh,
@@ -157,8 +159,9 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
   open(newTab: boolean): void {
     const { row, cursor } = this.#board;
     if (!row) this.#openLine(cursor.item);
-    else if (newTab) window.open(new URL(mainPath(row), document.baseURI), "_blank", "noopener");
-    else this.app.router.go(mainPath(row));
+    else if (newTab)
+      window.open(new URL(mainPath(row, this.app.auth.me), document.baseURI), "_blank", "noopener");
+    else this.app.router.go(mainPath(row, this.app.auth.me));
   }
   view(): void {
     const { row } = this.#board;
@@ -274,11 +277,8 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     event.stopPropagation();
   };
 
-  /** A plain click stays in this page; every other click is the browser's (new tab, download, …). */
   #goOn(event: MouseEvent, path: string): void {
-    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    event.preventDefault();
-    this.app.router.go(path);
+    if (plainClick(event)) this.app.router.go(path);
   }
 
   #made = (host: string, user: string, name: string): void => {

@@ -9,6 +9,8 @@ import { MuxElement } from "./element.ts";
 export abstract class MuxDialog extends MuxElement {
   protected busy = false;
   protected failure: ApiError | null = null;
+  /** What was done is still to be read: sending the form does not close. */
+  protected stays = false;
   /** The failure was shown at a field in this drawing. */
   #placed = false;
 
@@ -18,9 +20,9 @@ export abstract class MuxDialog extends MuxElement {
   protected override firstUpdated(): void {
     const dialog = this.querySelector("dialog");
     dialog?.showModal();
-    const first = this.querySelector<HTMLInputElement>("[autofocus]");
+    const first = this.querySelector<HTMLElement>("[autofocus]");
     first?.focus();
-    if (first?.value) first.select();
+    if (first instanceof HTMLInputElement && first.value) first.select();
     dialog?.scrollTo(0, 0); // a button at the end has the focus, but reading begins at the top
   }
 
@@ -86,7 +88,7 @@ export abstract class MuxDialog extends MuxElement {
     this.requestUpdate();
     try {
       await this.submit();
-      this.close();
+      if (!this.stays) this.close();
     } catch (error) {
       this.failure = asApiError(error);
     } finally {

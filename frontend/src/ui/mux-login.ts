@@ -1,4 +1,4 @@
-import { html } from "lit";
+import { html, type TemplateResult } from "lit";
 import type { App } from "../state/app.ts";
 import { loginFailure } from "../state/auth.ts";
 import { MuxElement } from "./element.ts";
@@ -13,6 +13,7 @@ export class MuxLogin extends MuxElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.title = "Log in — muxboard";
+    this.follow(this.app.auth.changed);
     this.#failure = this.app.auth.failure;
   }
 
@@ -21,6 +22,11 @@ export class MuxLogin extends MuxElement {
   }
 
   protected override render() {
+    const { hint } = this.app.auth;
+    return hint === null ? this.#form() : elsewhere(hint);
+  }
+
+  #form(): TemplateResult {
     return html`<main>
       <form class="login" @submit=${this.#submit}>
         <h1 class="brand">muxboard</h1>
@@ -66,6 +72,15 @@ export class MuxLogin extends MuxElement {
       this.requestUpdate();
     }
   };
+}
+
+/** Another gate has no form of ours: it says itself where to log in. */
+function elsewhere(hint: string): TemplateResult {
+  return html`<main class="login" data-testid="login-elsewhere">
+    <h1 class="brand">muxboard</h1>
+    <p>You are not logged in.<br><span class="soft" data-testid="login-hint">${hint}</span></p>
+    <button class="button primary" data-testid="login-reload" @click=${() => location.reload()}>${icon("refresh")} Load again</button>
+  </main>`;
 }
 
 customElements.define("mux-login", MuxLogin);

@@ -6,9 +6,11 @@ import { asApiError } from "../api/problem.ts";
 import { fetchScrollback } from "../api/sessions.ts";
 import { copyText } from "../lib/clipboard.ts";
 import { type Closes, listen } from "../lib/disposable.ts";
+import { now } from "../lib/time.ts";
 import type { Link } from "../link/link.ts";
 import type { App } from "../state/app.ts";
 import { rowKey } from "../state/inventory.ts";
+import { linkOnly, linkWords, mayMint } from "../state/may.ts";
 import { type Route, terminalPath } from "../state/router.ts";
 import type { Question } from "../term/question.ts";
 import { TerminalState } from "../term/terminal-state.ts";
@@ -16,6 +18,7 @@ import { MuxElement } from "./element.ts";
 import type { MenuItem } from "./pop-menu.ts";
 import { termBar, termEnded } from "./term-bar.ts";
 import "./dialog-ask.ts";
+import "./dialog-link.ts";
 import "./pop-menu.ts";
 import "./term-keys.ts";
 import "./term-search.ts";
@@ -33,6 +36,7 @@ export class MuxTerminal extends MuxElement {
   #searching = false;
   #menu: HTMLElement | null = null;
   #question: Question | null = null;
+  #minting = false;
   #rang = false;
   #touch = matchMedia(TOUCH);
 
@@ -45,6 +49,7 @@ export class MuxTerminal extends MuxElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.follow(this.app.auth.changed);
     this.hold(listen(this.#touch, "change", () => this.requestUpdate()));
     this.hold(
       listen(document, "visibilitychange", () => {
@@ -101,10 +106,13 @@ export class MuxTerminal extends MuxElement {
     const terminal = this.#terminal;
     if (!terminal) return html``;
     const { attachment } = terminal;
+    const { me } = this.app.auth;
+    const by = linkWords(me, now());
     const veiled = attachment.phase === "ended" || (attachment.phase === "cut" && attachment.announced);
     return html`${termBar({
       terminal,
       menuOpen: this.#menu !== null,
+      by,
       back: this.#back,
       search: () => this.#search(),
       fullscreen: () => this.#fullscreen(),
@@ -125,7 +133,7 @@ export class MuxTerminal extends MuxElement {
         }
         ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       </main>
-      ${attachment.phase === "ended" ? termEnded(terminal, this.#back, () => this.app.router.askLogin()) : nothing}
+      ${attachment.phase === "ended" ? termEnded(terminal, by ? null : this.#back, this.#login) : nothing}
       ${this.#touch.matches && terminal.mode === "control" && attachment.phase !== "ended" ? html`<mux-term-keys role="region" aria-label="Keys" .terminal=${terminal}></mux-term-keys>` : nothing}
       ${
         this.#question
@@ -135,6 +143,15 @@ export class MuxTerminal extends MuxElement {
               this.requestUpdate();
             }}></mux-dialog-ask>`
           : nothing
+      }
+      ${
+        this.#minting && me
+          ? html`<mux-dialog-link .target=${this.route.target} .me=${me} @done=${() => {
+              this.#minting = false;
+              terminal.term.focus();
+              this.requestUpdate();
+            }}></mux-dialog-link>`
+          : nothing
       }`;
   }
 
@@ -142,13 +159,27 @@ export class MuxTerminal extends MuxElement {
     const { term, attachment, mode } = terminal;
     const items: MenuItem[] = [
       { label: "Export scrollback", icon: "download", testid: "menu-export", run: () => void this.#export() },
-      {
-        label: "Copy a link to this view",
-        icon: "link",
+    ];
+    const { me } = this.app.auth;
+    if (!linkOnly(me)) {
+      items.push({
+        label: "Copy this page's address",
+        icon: "copy",
         testid: "menu-link",
         run: () => void this.#copyLink(),
-      },
-    ];
+      });
+    }
+    if (mayMint(me, this.route.target)) {
+      items.push({
+        label: "Copy a link to this session…",
+        icon: "link",
+        testid: "menu-mint",
+        run: () => {
+          this.#minting = true;
+          this.requestUpdate();
+        },
+      });
+    }
     if (mode === "control") {
       items.push({
         label: "Paste",
@@ -206,6 +237,12 @@ export class MuxTerminal extends MuxElement {
     this.#terminal?.term.focus();
   }
 
+  /** The token form is ours; every other login begins by loading the page through what stands in front. */
+  #login = (): void => {
+    if (this.app.auth.byToken || this.app.auth.state === "out") this.app.router.askLogin();
+    else location.reload();
+  };
+
   #back = (event: MouseEvent): void => {
     if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -228,7 +265,7 @@ export class MuxTerminal extends MuxElement {
     const url = new URL(terminalPath(this.route.target, this.route.mode), document.baseURI);
     const done = await copyText(url.href);
     this.app.toasts.show(
-      done ? "The link is on the clipboard. Whoever opens it needs their own login." : url.href,
+      done ? "The address is on the clipboard. Whoever opens it needs their own login." : url.href,
     );
     this.#terminal?.term.focus();
   }
@@ -249,6 +286,7 @@ export class MuxTerminal extends MuxElement {
     this.#terminal = null;
     this.#searching = false;
     this.#question = null;
+    this.#minting = false;
   }
 }
 

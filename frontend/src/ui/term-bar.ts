@@ -7,6 +7,8 @@ import { icon } from "./icons.ts";
 export interface BarContext {
   terminal: TerminalState;
   menuOpen: boolean;
+  /** Words for whoever came by a deep link, and has no board to go back to; empty for the others. */
+  by: string;
   back: (event: MouseEvent) => void;
   search: () => void;
   fullscreen: () => void;
@@ -22,7 +24,11 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
   const tool = (name: string, label: string, run: () => void, content: unknown, wide = false) =>
     html`<button class="plain icon-only ${wide ? "wide" : ""}" title=${label} aria-label=${label} data-testid=${name} @click=${run}>${content}</button>`;
   return html`<header class="term-bar">
-    <a class="plain back" href="./" @click=${context.back} data-testid="back" aria-label="Back to the board">${icon("back")}<span class="word">board</span></a>
+    ${
+      context.by
+        ? html`<span class="term-by" data-testid="term-by">${context.by}</span>`
+        : html`<a class="plain back" href="./" @click=${context.back} data-testid="back" aria-label="Back to the board">${icon("back")}<span class="word">board</span></a>`
+    }
     <h1 title="${visible(target.session)} of ${target.user} on ${target.host}"><span class="at">${target.user}@${target.host} · </span>${visible(target.session)}</h1>
     <span class="term-title grow" data-testid="term-title" title=${visible(terminal.title)}>${visible(terminal.title)}</span>
     <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}</span>
@@ -39,7 +45,7 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
 
 export function termEnded(
   terminal: TerminalState,
-  back: (event: MouseEvent) => void,
+  back: ((event: MouseEvent) => void) | null,
   login: () => void,
 ): TemplateResult {
   const end = terminal.attachment.end;
@@ -51,6 +57,6 @@ export function termEnded(
         : ""
     }
     ${end?.login ? html`<button class="button primary" data-testid="term-login" @click=${login}>${icon("key")} Log in</button>` : ""}
-    <a class="button" href="./" @click=${back} data-testid="term-board">${icon("back")} Back to the board</a>
+    ${back ? html`<a class="button" href="./" @click=${back} data-testid="term-board">${icon("back")} Back to the board</a>` : ""}
   </div>`;
 }
