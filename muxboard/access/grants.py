@@ -6,6 +6,8 @@ import enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from muxboard.access.principal import LINK_GATE
 from muxboard.config.schema import Grant
 
@@ -54,13 +56,17 @@ class Grants:
     """
 
     def __init__(self, grants: Sequence[Grant]) -> None:
+        self.replace(grants)
+
+    def replace(self, grants: Sequence[Grant]) -> None:
+        """Put others in force."""
         self._implicit = not grants
         self._grants = tuple(grants) or (Grant(role="admin", principals=["*"]),)
 
-    def allows(
+    def acting(
         self, principal: Principal, need: Need, host: str, user: str, session: str | None = None
-    ) -> bool:
-        """Whether a principal may do this for a tmux user on a host.
+    ) -> Principal | None:
+        """Return whoever may do this for a tmux user on a host: the principal, or the principal by a link.
 
         Args:
             principal: Who.
@@ -68,18 +74,28 @@ class Grants:
             host: Key of the host.
             user: The tmux user.
             session: The session's name, where one is meant; a deep link is for one session alone.
+
+        Returns:
+            None when they may not.
         """
-        link = principal.link
-        if link is not None and (link.host, link.user) == (host, user) and need in _LINKS[link.mode]:
-            by_link = session == link.session or need is Need.list
-        else:
-            by_link = False
-        if by_link:
-            return True
-        return any(
+        if any(
             need in _ROLES[grant.role] and (need is not Need.create or _creates(grant, user))
             for grant in self._reaching(principal, host, user)
-        )
+        ):
+            return replace(principal, links=()) if principal.links else principal
+        for opened in principal.links:
+            link = opened.link
+            if (link.host, link.user) != (host, user) or need not in _LINKS[link.mode]:
+                continue
+            if session == link.session or need is Need.list:
+                return principal.by(opened)
+        return None
+
+    def allows(
+        self, principal: Principal, need: Need, host: str, user: str, session: str | None = None
+    ) -> bool:
+        """Whether a principal may do this for a tmux user on a host; ``acting`` says more."""
+        return self.acting(principal, need, host, user, session) is not None
 
     def oversees(self, principal: Principal) -> bool:
         """Whether a principal is admin anywhere, and so may see everyone's terminals."""
@@ -91,16 +107,16 @@ class Grants:
 
     def sees(self, principal: Principal, host: str, user: str, session: str) -> bool:
         """Whether a session is in a principal's lists."""
-        link = principal.link
-        if link is not None and (link.host, link.user, link.session) == (host, user, session):
-            return True
-        return bool(self._reaching(principal, host, user))
+        linked = any(
+            (opened.link.host, opened.link.user, opened.link.session) == (host, user, session)
+            for opened in principal.links
+        )
+        return linked or bool(self._reaching(principal, host, user))
 
     def role(self, principal: Principal, host: str, user: str) -> Role | None:
         """Return the highest role that a principal has there."""
         roles = {grant.role for grant in self._reaching(principal, host, user)}
-        link = principal.link
-        if not roles and link is not None and (link.host, link.user) == (host, user):
+        if not roles and any((each.link.host, each.link.user) == (host, user) for each in principal.links):
             return "viewer"
         return next((role for role in reversed(_ORDER) if role in roles), None)
 

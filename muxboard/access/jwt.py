@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 MAX_TOKEN_BYTES = 16 * 1024
 MAX_ID_CHARS = 512  # of a subject or a jti
 CACHED = 4096
+EXPIRED = "expired"  # the reason for a token that is good but for its time
+# A token of another kind, such as a logout's, may have everything that a login's has.
+KINDS = frozenset({"jwt", "at+jwt"})
+# A claim that narrows what a token is good for, in ways that we cannot check: cnf binds it to a key that its
+# holder must prove to have; events makes it a message, not somebody's login.
+NARROWING = ("cnf", "events")
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]+={0,2}\.[A-Za-z0-9_-]+={0,2}\.[A-Za-z0-9_-]+={0,2}")
 _KID = re.compile(r"[\x21-\x7e]{1,512}")
 
@@ -99,6 +105,7 @@ class Verifier:
 
     async def _verify(self, raw: bytes) -> dict[str, Any]:
         header = self._header(raw)
+        self._meant(raw)
         claims: dict[str, Any] | None = None
         for key in await self._keys.find(header.get("kid", ""), header["alg"]):
             try:
@@ -123,8 +130,9 @@ class Verifier:
             raise Refused("algorithm")
         if "crit" in header or "b64" in header:
             raise Refused("critical header")
-        if not isinstance(header.get("typ", ""), str):
-            raise Refused("malformed")
+        kind = header.get("typ", "JWT")
+        if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in KINDS:
+            raise Refused("typ")
         kid = header.get("kid", "")
         if not isinstance(kid, str) or (kid and not _KID.fullmatch(kid)):
             raise Refused("kid")
@@ -132,6 +140,17 @@ class Verifier:
             if header.get(name) != value:
                 raise Refused(name)
         return header
+
+    def _meant(self, raw: bytes) -> None:
+        """Look whose token it says it is, before keys are asked for: another issuer's are not among ours, and
+        would be asked for again and again."""
+        if self.rules.issuer:
+            try:
+                said = jwt.decode(raw, options={"verify_signature": False}).get("iss")
+            except (jwt.PyJWTError, ValueError, RecursionError) as error:
+                raise Refused("malformed") from error
+            if said != self.rules.issuer:
+                raise Refused("issuer")
 
     def _decode(self, raw: bytes, key: Any, algorithm: str) -> dict[str, Any]:
         rules = self.rules
@@ -168,9 +187,12 @@ class Verifier:
         now, leeway = self._clock(), self.rules.leeway_s
         exp = _time(claims, "exp")
         if exp is None or exp + leeway <= now:
-            raise Refused("expired")
+            raise Refused(EXPIRED)
         if exp - now > self.rules.max_life_s + leeway:
             raise Refused("lives too long")
+        for name in NARROWING:
+            if name in claims:
+                raise Refused(name)
         for name in ("nbf", "iat"):
             at = _time(claims, name)
             if at is not None and at - leeway > now:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 LINK_GATE = "link"  # of whoever came by a deep link and nothing else
 
@@ -18,6 +20,14 @@ class Link(Struct, frozen=True):
     mode: Literal["view", "control"]
 
 
+class Opened(Struct, frozen=True):
+    """A link that was redeemed: its access ends at ``until`` (Unix seconds)."""
+
+    id: str
+    link: Link
+    until: float
+
+
 class Principal(Struct, frozen=True):
     """Somebody who got through a gate.
 
@@ -28,7 +38,8 @@ class Principal(Struct, frozen=True):
         login: Id of the browser login that this request came with; "" for a bearer.
         expires_at: Unix seconds after which the identity no longer holds; None = never.
         subject: What tells namesakes apart: issuer and subject of a token; "" = the name does.
-        link: The one target that a deep link opens, and how; None = as the grants say.
+        links: What deep links have opened for them, besides what the grants say.
+        via: Id of the link that they act by; "" = they act as themselves.
         ambient: Whether the browser sends the credential by itself, so that the request's
             origin must be checked.
     """
@@ -40,12 +51,41 @@ class Principal(Struct, frozen=True):
     expires_at: float | None = None
     ambient: bool = True
     subject: str = ""
-    link: Link | None = None
+    links: tuple[Opened, ...] = ()
+    via: str = ""
 
     @property
     def key(self) -> str:
         """What caps, rates and ownership count by."""
-        return f"{self.gate}:{self.subject or self.name}"
+        return f"{LINK_GATE}:{self.via}" if self.via else f"{self.gate}:{self.subject or self.name}"
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Whose terminals are theirs: their own, and those that they opened by a link."""
+        return frozenset({self.key, *(f"{LINK_GATE}:{opened.id}" for opened in self.links)})
+
+    @property
+    def ends(self) -> float | None:
+        """When the first of all that they may do ends, in Unix seconds; None = never."""
+        times = [opened.until for opened in self.links]
+        return min(times if self.expires_at is None else [self.expires_at, *times], default=None)
+
+    def same_login(self, other: Principal) -> bool:
+        """Whether both came with one login or one link, which ends for both at once."""
+        mine, others = self.links, {opened.id for opened in other.links}
+        return (self.login != "" and self.login == other.login) or any(each.id in others for each in mine)
+
+    def fresher_than(self, other: Principal) -> bool:
+        """Whether this is the same person by a credential that is good for at least as long, and says
+        something else: a later end, another name, other groups."""
+        if self.key != other.key or self.login != other.login:
+            return False
+        mine, its = ((math.inf if each.expires_at is None else each.expires_at) for each in (self, other))
+        return mine >= its and (mine, self.name, self.groups) != (its, other.name, other.groups)
+
+    def by(self, opened: Opened) -> Principal:
+        """Return the same person acting by a link, for as long as that opens its session."""
+        return replace(self, via=opened.id, links=(opened,), expires_at=opened.until)
 
 
 MAX_NAME_CHARS = 256

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from muxboard.access.principal import Link, Principal
+from muxboard.access.principal import Link, Opened, Principal
 
 if TYPE_CHECKING:
     from muxboard.registry.memory import MemoryRegistry
@@ -56,17 +56,21 @@ class Sessions:
         return _principal(session)
 
     async def revoke(self, principal: Principal) -> None:
-        """End the session that a principal came with."""
+        """End the sessions that a principal came with: the login's, and those of links."""
+        ends = {opened.id: opened.until for opened in principal.links}
         if principal.login:
-            await self._registry.use(f"login:{principal.login}", principal.expires_at or 0.0)
+            ends[principal.login] = principal.expires_at or 0.0
+        for session, end in ends.items():
+            await self._registry.use(f"login:{session}", end)
 
 
 def _principal(session: _Session) -> Principal:
+    opened = () if session.link is None else (Opened(session.id, session.link, session.exp),)
     return Principal(
         name=session.name,
         gate=session.gate,
-        login=session.id,
+        login="" if opened else session.id,
         expires_at=session.exp,
-        subject=session.id if session.link else "",
-        link=session.link,
+        links=opened,
+        via=session.id if opened else "",
     )

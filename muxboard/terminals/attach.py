@@ -125,9 +125,10 @@ class Attacher:
                 ``audit_unavailable``, or why the host cannot be asked. Nothing is left behind.
         """
         began = time.monotonic()
-        principal, host, user = request.principal, request.host, request.user
+        host, user = request.host, request.user
         need = Need.view if request.mode == "view" else Need.control
-        if not self._grants.allows(principal, need, host.config.key, user, request.session):
+        principal = self._grants.acting(request.principal, need, host.config.key, user, request.session)
+        if principal is None:
             raise Problem(
                 Code.forbidden, f"You may not {need.value} sessions of {user} on {host.config.key}."
             )
@@ -229,16 +230,29 @@ class Attacher:
                 terminal.killed = killed
 
     def fresher(self, principal: Principal) -> None:
-        """Somebody has shown a credential: their terminals live as long as it, if that is longer."""
-        if principal.expires_at is not None:
-            for terminal in self.table.of(principal):
-                terminal.extend(principal.expires_at)
-
-    def logged_out(self, login: str) -> None:
-        """End every terminal that was opened with a login."""
+        """Somebody has shown a credential: where it is a fresher one, their terminals live as long as it, and
+        only where it still may have them."""
         for terminal in self.table:
-            if login and terminal.principal.login == login:
+            if principal.fresher_than(terminal.principal):
+                terminal.renew(principal)
+                self._recheck(terminal)
+
+    def logged_out(self, principal: Principal) -> None:
+        """End every terminal that was opened with a principal's login or links."""
+        for terminal in self.table:
+            if terminal.principal.same_login(principal):
                 self.end(terminal, "revoked")
+
+    def recheck(self) -> None:
+        """The grants are others now: end the terminals of those who may no longer have them."""
+        for terminal in self.table:
+            self._recheck(terminal)
+
+    def _recheck(self, terminal: Terminal) -> None:
+        need = Need.view if terminal.mode == "view" else Need.control
+        target = terminal.target
+        if not self._grants.allows(terminal.principal, need, target.host, target.user, target.name):
+            self.end(terminal, "revoked", "You may no longer have this terminal; the session goes on.")
 
     async def drain(self, timeout_s: float) -> None:
         """Open no more, end all, and wait until all is undone, at most ``timeout_s`` seconds."""

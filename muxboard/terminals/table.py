@@ -33,7 +33,7 @@ class Table:
 
     def of(self, principal: Principal) -> list[Terminal]:
         """Return a principal's terminals, oldest first."""
-        return [terminal for terminal in self if terminal.principal.key == principal.key]
+        return [terminal for terminal in self if terminal.principal.key in principal.keys]
 
     def find(self, terminal_id: str, principal: Principal, *, oversees: bool = False) -> Terminal:
         """Return a terminal of the principal, or of anybody for one who oversees.
@@ -42,6 +42,6 @@ class Table:
             Problem: ``not_found``.
         """
         terminal = self._terminals.get(terminal_id)
-        if terminal is None or not (oversees or terminal.principal.key == principal.key):
+        if terminal is None or not (oversees or terminal.principal.key in principal.keys):
             raise Problem(Code.not_found, "There is no such terminal, or it has ended.")
         return terminal

@@ -127,11 +127,10 @@ class Terminal:
         lived = self._loop.time() - self._began
         return max(0.0, min(float(self._limits.lifetime) - lived, left))
 
-    def extend(self, expires_at: float) -> None:
-        """The owner's login has become a fresher one, good until then (Unix seconds)."""
-        before = self.principal.expires_at
-        if before is not None and expires_at > before and self._state is State.live:
-            self.principal = msgspec.structs.replace(self.principal, expires_at=expires_at)
+    def renew(self, principal: Principal) -> None:
+        """The owner has shown a fresher credential."""
+        if self._state is State.live:
+            self.principal = msgspec.structs.replace(principal, links=self.principal.links)
             self._arm("lifetime", self._lifetime(), "lifetime")
 
     def _arm(self, name: str, seconds: float, reason: ExitReason) -> None:

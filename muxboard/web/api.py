@@ -23,7 +23,7 @@ class Me(Handler):
                 attaches=views.Attaches(await services.caps.used(principal), services.caps.per_principal),
                 may_oversee=services.grants.oversees(principal),
                 may_mint=services.link_secret is not None and services.grants.ever(principal, Need.mint),
-                link=principal.link,
+                links=views.links(principal),
             )
         )
 

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from tornado.web import create_signed_value, decode_signed_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from muxboard.access.session import Sessions
     from muxboard.web.origin import Seen
 
+MAX_LINKS = 8  # that count at once in one browser
+LINK_ID_CHARS = 8
+_LINK = "-link-"
 _BOUND = "muxboard-session"  # bound into the signature, so that no other signed value can stand for it
 
 
@@ -21,11 +26,24 @@ def name(seen: Seen) -> str:
     return f"muxboard-{seen.host.rpartition(']')[2].partition(':')[2] or '80'}"
 
 
-def header(seen: Seen, value: str, expires_at: float | None, *, framed: bool) -> str:
+def link_name(seen: Seen, link: str) -> str:
+    """Return the name of the cookie of a link that was redeemed: two links are two cookies, so that pages
+    that open them at the same time do not take each other's away."""
+    return f"{name(seen)}{_LINK}{link[:LINK_ID_CHARS]}"
+
+
+def link_names(seen: Seen, cookies: Iterable[str], most: int = MAX_LINKS) -> list[str]:
+    """Return the names of the cookies of links, in order."""
+    prefix = name(seen) + _LINK
+    return sorted(each for each in cookies if each.startswith(prefix))[:most]
+
+
+def header(seen: Seen, name: str, value: str, expires_at: float | None, *, framed: bool) -> str:
     """Return the Set-Cookie line.
 
     Args:
         seen: The request.
+        name: The cookie's name.
         value: ``sign``; "" clears the cookie.
         expires_at: Unix seconds.
         framed: Whether pages of ours may stand in another origin's frame: a strict cookie would not come
@@ -36,7 +54,7 @@ def header(seen: Seen, value: str, expires_at: float | None, *, framed: bool) ->
     until = formatdate(expires_at if value and expires_at else 0, usegmt=True)
     return "; ".join(
         [
-            f'{name(seen)}="{value}"',
+            f'{name}="{value}"',
             f"expires={until}",
             "HttpOnly",
             "Path=/",

@@ -6,14 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 from tornado.iostream import StreamClosedError
 
 from muxboard.problems import Code, Problem
 from muxboard.registry.memory import Full
+from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import Access, Handler, now
 from muxboard.web.views import Sight
 
 if TYPE_CHECKING:
+    from muxboard.access.principal import Principal
     from muxboard.hosts.model import HostReport
 
 KEEPALIVE_S = 14.0  # at least every 15
@@ -92,6 +95,9 @@ class Events(Handler):
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._gone:
+            if self._wait_s() == 0:
+                self._event("exit", exit_message("expired"))
+                return
             self._wake.clear()  # before sending: what changes meanwhile must wake the next turn
             self._send()
             await self.flush()
@@ -105,15 +111,17 @@ class Events(Handler):
                 await asyncio.sleep(0 if self._gone else max(0.0, sent + COALESCE_S - loop.time()))
 
     def _wait_s(self) -> float:
-        expires = self.principal.expires_at
-        return KEEPALIVE_S if expires is None else max(0.0, min(KEEPALIVE_S, expires - now()))
+        ends = self.principal.ends
+        return KEEPALIVE_S if ends is None else max(0.0, min(KEEPALIVE_S, ends - now()))
 
     def _keepalive(self) -> None:
-        expires = self.principal.expires_at
-        if expires is not None and expires <= now():
-            self._gone = True
-        else:
-            self.write(": keepalive\n\n")  # for proxies; scripts cannot see it, so _send follows
+        self.write(": keepalive\n\n")  # for proxies; scripts cannot see it, so _send follows
+
+    def fresher(self, principal: Principal) -> None:
+        if principal.fresher_than(self.principal):
+            self.principal = replace(principal, links=self.principal.links)
+            self._sight = Sight(self.services.sweeper, self.services.grants, self.principal)
+            self._news.whole = True
 
     def _send(self) -> None:
         """Write one turn's events: never none, so that the page knows the stream to be alive."""

@@ -17,14 +17,15 @@ import msgspec
 import tornado.web
 import tornado.websocket
 
-from muxboard.access.gate import Asked, Denied, Unavailable
+from muxboard.access.gate import Denied, Unavailable
+from muxboard.access.jwt import EXPIRED
 from muxboard.access.token import TokenGate
 from muxboard.config.decode import decode
 from muxboard.config.values import Rate
 from muxboard.problems import Code, FieldError, Problem
 from muxboard.records.audit import Line
 from muxboard.records.log import request_id as current_request
-from muxboard.web import cookie
+from muxboard.web import caller, cookie
 from muxboard.web.views import FieldErrorView, ProblemView
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.web")
 T = TypeVar("T")
 
-LINK_SCHEME = "Bearer mbl."  # what a link was redeemed for, for clients that keep no cookies
+EXPIRED_LINES = Rate(6, 60)  # audit lines for one client's expired tokens
 BODY_BYTES = 64 * 1024  # of a JSON request: the longest command and path fit many times
 BODY_FIELDS = 32
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -113,62 +114,29 @@ class Guard(tornado.web.RequestHandler):
             await self.rate()
 
     async def _identify(self) -> Principal:
-        """Return who is asking: the gate says, or a session of ours; what is shown is believed or refused.
-        Where the gate knows somebody, a deep link adds its session to what they may do."""
-        by_session = await self._by_session()
+        """Return who is asking. Raises ``unauthenticated`` when nobody is."""
+        principal = await self.whoever()
+        if principal is None:
+            raise Problem(Code.unauthenticated, self.services.gate.hint)
+        return principal
+
+    async def whoever(self) -> Principal | None:
+        """Return who is asking, None where nobody says who they are. What is shown is believed, or refused
+        as a whole."""
+        services = self.services
+        if isinstance(services.gate, TokenGate) and "Authorization" in self.request.headers:
+            await self.check_failures()  # before it is looked at: it could be a guess
         try:
-            by_gate = await self._by_gate()
+            principal = await caller.find(services, self.request, self.seen)
         except Unavailable as error:
             raise Problem(Code.registry_unavailable, "Logins cannot be checked now; try again.") from error
         except Denied as error:
             await self.check_failures()
             await self.deny(str(error))
-        if by_gate is None:
-            if by_session is None:
-                raise Problem(Code.unauthenticated, self.services.gate.hint)
-            return by_session
-        if by_session is not None and by_session.link is not None:
-            ends = [at for at in (by_gate.expires_at, by_session.expires_at) if at is not None]
-            by_gate = msgspec.structs.replace(by_gate, link=by_session.link, expires_at=min(ends))
-        self.services.attacher.fresher(by_gate)
-        return by_gate
-
-    async def whoever(self) -> Principal | None:
-        """Return who is asking, on a page that is for everybody; None for nobody."""
-        try:
-            return await self._identify()
-        except Problem:
-            return None
-
-    async def _by_gate(self) -> Principal | None:
-        request, gate = self.request, self.services.gate
-        if isinstance(gate, TokenGate) and "Authorization" in request.headers:
-            await self.check_failures()
-        value = request.headers.get("Authorization", "")
-        if value.startswith(LINK_SCHEME):
-            return None
-        cookies = {name: morsel.value for name, morsel in request.cookies.items()}
-        asked = Asked(
-            list(request.headers.get_all()),
-            cookies,
-            self.services.origins.from_proxy(request.remote_ip or ""),
-            request,
-        )
-        return await gate.identify(asked)
-
-    async def _by_session(self) -> Principal | None:
-        """A cookie of ours, or what a link was redeemed for, shown as a bearer."""
-        services = self.services
-        value = self.request.headers.get("Authorization", "")
-        bearer = value.startswith(LINK_SCHEME)
-        shown = value.removeprefix(LINK_SCHEME) if bearer else self.get_cookie(cookie.name(self.seen))
-        said = cookie.verify(services.sessions, shown) if shown else None
-        principal = await services.sessions.resume(said) if said else None
-        if bearer and (principal is None or principal.link is None):
-            await self.check_failures()
-            await self.deny("link session")
-        if bearer and principal is not None:
-            return msgspec.structs.replace(principal, ambient=False)
+        if principal is not None:
+            services.attacher.fresher(principal)
+            for stream in services.streams:
+                stream.fresher(principal)
         return principal
 
     async def check_failures(self) -> None:
@@ -181,17 +149,20 @@ class Guard(tornado.web.RequestHandler):
 
     async def deny(self, reason: str) -> NoReturn:
         """Count a failed credential and refuse. The reason is for the audit line, never for the caller."""
-        if reason != "expired":  # a page whose login has run out asks again and again, and guesses nothing
-            limit = self.services.config.limits.login_failures
-            await self.services.registry.hit("login", self.seen.network, limit)
-        self._audit_line("auth.denied", reason)
+        registry, network = self.services.registry, self.seen.network
+        if reason == EXPIRED:  # its signature is right: a page that asks again and again, and guesses nothing
+            if await registry.hit("lines about expired", network, EXPIRED_LINES) is None:
+                self._audit_line("auth.denied", reason)
+        else:
+            await registry.hit("login", network, self.services.config.limits.login_failures)
+            self._audit_line("auth.denied", reason)
         raise Problem(Code.unauthenticated, self.services.gate.refusal)
 
-    def keep(self, said: str, expires_at: float | None) -> None:
-        """Set the cookie of a session of ours; "" clears it."""
+    def keep(self, name: str, said: str, expires_at: float | None) -> None:
+        """Set a cookie of ours; "" clears it."""
         framed = bool(self.services.config.server.frame_ancestors)
         value = cookie.sign(self.services.sessions, said) if said else ""
-        self.add_header("Set-Cookie", cookie.header(self.seen, value, expires_at, framed=framed))
+        self.add_header("Set-Cookie", cookie.header(self.seen, name, value, expires_at, framed=framed))
 
     async def rate(self) -> None:
         limit = self.services.config.limits.requests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from muxboard.access import links
@@ -13,8 +14,8 @@ from muxboard.config.values import Duration
 from muxboard.hosts import tmux
 from muxboard.problems import Code, Problem, invalid
 from muxboard.records.audit import Line
-from muxboard.web import cookie, views
-from muxboard.web.handler import LINK_SCHEME, Access, Handler
+from muxboard.web import caller, cookie, views
+from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
     from muxboard.access.links import LinkToken
@@ -84,24 +85,39 @@ class Redeem(Handler):
             note(self, "link.redeem", link, "refused", "out of reach")
             raise Problem(Code.not_found, "What the link opens is not here.")
         somebody = await self.whoever()
-        if found.subject and somebody is not None and somebody.name != found.subject:
+        known = somebody is not None and somebody.gate != LINK_GATE
+        if found.subject and somebody is not None and known and somebody.name != found.subject:
             note(self, "link.redeem", link, "refused", "subject")
             raise Problem(Code.forbidden, f"The link is for {found.subject}.")
         if not await services.registry.use(f"link:{found.issuer}\n{found.id}", found.expires_at):
             note(self, "link.redeem", link, "refused", "used")
             raise Problem(Code.unauthenticated, "The link was used already.")
-        name = found.subject or "link"
+        name = somebody.name if somebody is not None and known else found.subject or "link"
         seconds = float(services.config.auth.links.session)
         said, principal = services.sessions.make(name, LINK_GATE, seconds, link)
         self.principal = principal
         note(self, "link.redeem", link, "ok")
-        self.keep(said, principal.expires_at)
-        bearer = LINK_SCHEME.partition(" ")[2] + cookie.sign(services.sessions, said)
+        await self._drop_ended()
+        self.keep(cookie.link_name(self.seen, principal.via), said, principal.expires_at)
+        bearer = caller.LINK_BEARER + cookie.sign(services.sessions, said)
         self.answer(
             views.LinkRedeemed(
                 link.host, link.user, link.session, link.mode, principal.expires_at or 0.0, bearer
             )
         )
+
+    async def _drop_ended(self) -> None:
+        """Clear cookies of links that are over; where there are too many, those that end first."""
+        sessions, kept = self.services.sessions, []
+        for name in cookie.link_names(self.seen, self.request.cookies, most=sys.maxsize):
+            said = cookie.verify(sessions, self.request.cookies[name].value)
+            holder = await sessions.resume(said) if said else None
+            if holder is None:
+                self.keep(name, "", None)
+            else:
+                kept.append((holder.expires_at or 0.0, name))
+        for _, name in sorted(kept)[: -(cookie.MAX_LINKS - 1)]:
+            self.keep(name, "", None)
 
 
 def _may(config: Config, found: LinkToken) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from muxboard.access.token import TokenGate
 from muxboard.problems import Code, Problem
+from muxboard.web import cookie
 from muxboard.web.handler import Access, Handler
 from muxboard.web.views import LoginBody
 
@@ -23,20 +24,22 @@ class Login(Handler):
             await self.deny("login")
         seconds = float(services.config.auth.token.session)
         said, principal = services.sessions.make(gate.principal, gate.name, seconds)
-        self.keep(said, principal.expires_at)
+        self.keep(cookie.name(self.seen), said, principal.expires_at)
         self.set_status(204)
 
 
 class Logout(Handler):
-    """Revokes the login and ends the terminals and streams that were opened with it."""
+    """Revokes the login and the links that it came with; ends the terminals and streams opened with them."""
 
     access = {"POST": Access.principal}
 
     async def post(self) -> None:
-        await self.services.sessions.revoke(self.principal)
-        self.services.attacher.logged_out(self.principal.login)
+        principal = self.principal
+        await self.services.sessions.revoke(principal)
+        self.services.attacher.logged_out(principal)
         for stream in tuple(self.services.streams):
-            if self.principal.login and stream.principal.login == self.principal.login:
+            if stream.principal.same_login(principal):
                 stream.stop()
-        self.keep("", None)
+        for name in (cookie.name(self.seen), *cookie.link_names(self.seen, self.request.cookies)):
+            self.keep(name, "", None)
         self.set_status(204)

@@ -30,6 +30,9 @@ class Stream(Protocol):
     def stop(self) -> None:
         """End it soon; does not wait."""
 
+    def fresher(self, principal: Principal) -> None:
+        """Somebody has shown a credential: a stream of theirs goes on for as long, if that is longer."""
+
 
 class Services(NamedTuple):
     """Everything that the composition root has built for the handlers."""

@@ -21,6 +21,7 @@ from muxboard.terminals.messages import (
 from muxboard.web.handler import Access, SocketHandler, byte_count, now
 
 if TYPE_CHECKING:
+    from muxboard.access.principal import Principal
     from muxboard.terminals.terminal import Terminal
 
 SUBPROTOCOL = "muxboard.terminal.v1"
@@ -50,10 +51,27 @@ class TerminalSocket(SocketHandler):
         self.set_nodelay(True)
         self.terminal = self._terminal
         self.services.streams.add(self)
+        via = self.terminal.principal.via
+        me = self.principal
+        self.principal = next((me.by(each) for each in me.links if each.id == via), me)
+        self._watch_expiry()
+        self.terminal.connect(self, self._offset)
+
+    def _watch_expiry(self) -> None:
+        self._forget_expiry()
         if self.principal.expires_at is not None:
             left = max(0.0, self.principal.expires_at - now())
             self._expiry = IOLoop.current().call_later(left, self.stop, "expired")
-        self.terminal.connect(self, self._offset)
+
+    def _forget_expiry(self) -> None:
+        if self._expiry is not None:
+            IOLoop.current().remove_timeout(self._expiry)
+            self._expiry = None
+
+    def fresher(self, principal: Principal) -> None:
+        if principal.fresher_than(self.principal):
+            self.principal = principal
+            self._watch_expiry()
 
     def on_message(self, message: str | bytes) -> None:
         terminal = self.terminal
@@ -84,9 +102,7 @@ class TerminalSocket(SocketHandler):
 
     def on_close(self) -> None:
         self.services.streams.discard(self)
-        if self._expiry is not None:
-            IOLoop.current().remove_timeout(self._expiry)
-            self._expiry = None
+        self._forget_expiry()
         if self.terminal is not None:
             self.terminal.disconnect(self)
             self.terminal = None

@@ -24,7 +24,7 @@ class Terminals(Handler):
         shown = [
             terminal
             for terminal in (attacher.table if everyone else attacher.table.of(self.principal))
-            if terminal.principal.key == self.principal.key
+            if terminal.principal.key in self.principal.keys
             or self._oversees(terminal.target.host, terminal.target.user)
         ]
         self.answer([views.terminal_view(terminal) for terminal in shown])
@@ -66,7 +66,7 @@ class OneTerminal(Handler):
     def delete(self, terminal_id: str) -> None:
         attacher, grants = self.services.attacher, self.services.grants
         terminal = attacher.table.find(terminal_id, self.principal, oversees=grants.oversees(self.principal))
-        own = terminal.principal.key == self.principal.key
+        own = terminal.principal.key in self.principal.keys
         if not own and not grants.allows(self.principal, Need.oversee, *terminal.target[:2]):
             raise Problem(Code.not_found, "There is no such terminal, or it has ended.")
         attacher.end(terminal, "detached" if own else "revoked")

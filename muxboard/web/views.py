@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from muxboard.access.grants import Need
-from muxboard.access.principal import Link  # noqa: TC001  msgspec reads the annotations
 from muxboard.hosts.model import HostState, Session, UserState
 from muxboard.problems import Code
 from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
@@ -84,6 +83,16 @@ class Attaches(Struct, frozen=True):
     limit: int
 
 
+class LinkView(Struct, frozen=True):
+    """A deep link that was redeemed: what it opens, and until when."""
+
+    host: str
+    user: str
+    session: str
+    mode: TerminalMode
+    expires_at: float
+
+
 class Me(Struct, frozen=True):
     """Who is asking and what they may do; targets are ``host/user``."""
 
@@ -93,7 +102,7 @@ class Me(Struct, frozen=True):
     attaches: Attaches
     may_oversee: bool
     may_mint: bool
-    link: Link | None
+    links: tuple[LinkView, ...]
 
 
 class SessionCreated(Struct, frozen=True):
@@ -301,7 +310,7 @@ class Sight:
 
     def _seen(self, key: str, user: UserReport) -> tuple[Session, ...]:
         """A deep link shows its session alone."""
-        if self._principal.link is None:
+        if not self._principal.links:
             return user.sessions
         grants, who = self._grants, self._principal
         return tuple(each for each in user.sessions if grants.sees(who, key, user.name, each.name))
@@ -339,6 +348,16 @@ def roles(sweeper: Sweeper, grants: Grants, principal: Principal) -> dict[str, s
             if role is not None:
                 found[f"{key}/{user}"] = role
     return found
+
+
+def links(principal: Principal) -> tuple[LinkView, ...]:
+    """Return what deep links have opened for somebody, the one that lasts longest first."""
+    return tuple(
+        LinkView(
+            opened.link.host, opened.link.user, opened.link.session, opened.link.mode, expires_at=opened.until
+        )
+        for opened in principal.links
+    )
 
 
 def terminal_view(terminal: Terminal) -> TerminalView:

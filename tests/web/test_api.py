@@ -32,7 +32,7 @@ async def test_me_is_the_principal_with_its_reach_and_its_caps(boards):
         "attaches": {"used": 0, "limit": 3},
         "may_oversee": True,
         "may_mint": False,
-        "link": None,
+        "links": [],
     }
 
     await board.open()

@@ -115,11 +115,12 @@ export interface Attaches {
   limit: number;
 }
 
-export interface Link {
+export interface LinkView {
   host: string;
   user: string;
   session: string;
   mode: TerminalMode;
+  expires_at: number;
 }
 
 export interface Me {
@@ -129,7 +130,7 @@ export interface Me {
   attaches: Attaches;
   may_oversee: boolean;
   may_mint: boolean;
-  link: Link | null;
+  links: LinkView[];
 }
 
 export interface SessionCreated {

@@ -13,7 +13,7 @@ function who(change: Partial<Me> = {}, gate = "jwt"): Me {
     attaches: { used: 0, limit: 5 },
     may_oversee: false,
     may_mint: false,
-    link: null,
+    links: [],
     ...change,
   };
 }
@@ -45,7 +45,7 @@ test("a role of a name that every object has is none", () => {
 });
 
 test("a link to type opens its own session and no other, beside what a viewer has", () => {
-  const viewer = as("viewer", { link: { ...api, mode: "control" } });
+  const viewer = as("viewer", { links: [{ ...api, mode: "control", expires_at: 3600 }] });
   expect(mayType(viewer, api, false)).toBe(true);
   expect(mayType(viewer, other, false)).toBe(false);
   expect(allowedMode(viewer, api, "control")).toBe("control");
@@ -55,10 +55,21 @@ test("a link to type opens its own session and no other, beside what a viewer ha
 });
 
 test("who came by a link and nothing else is told so, and mints nothing", () => {
-  const me = who({ link: { ...api, mode: "view" }, expires_at: 3600, may_mint: true }, "link");
-  expect(linkOnly(me)).toEqual({ ...api, mode: "view" });
+  const link = { ...api, mode: "view", expires_at: 3600 } as const;
+  const me = who({ links: [link], may_mint: true }, "link");
+  expect(linkOnly(me)).toEqual(link);
   expect(linkWords(me, 0)).toMatch(/^by link: view only, until \d\d:\d\d$/);
   expect(mayMint(me, api)).toBe(false);
+});
+
+test("of several links the one to the session counts", () => {
+  const long = { ...other, mode: "control", expires_at: 7200 } as const;
+  const me = who({ links: [long, { ...api, mode: "view", expires_at: 3600 }] }, "link");
+  expect(linkOnly(me, api)?.session).toBe("api");
+  expect(linkOnly(me)).toEqual(long);
+  expect(mayType(me, api, false)).toBe(false);
+  expect(mayType(me, other, false)).toBe(true);
+  expect(linkWords(me, 0, api)).toContain("view only");
 });
 
 test("before it is known who asks, the inventory's word counts", () => {

@@ -1,5 +1,5 @@
 import type { Target } from "../api/sessions.ts";
-import type { Link, Me, Role, TerminalMode } from "../api/types.gen.ts";
+import type { LinkView, Me, Role, TerminalMode } from "../api/types.gen.ts";
 import { clock } from "../lib/time.ts";
 
 /** The page hides what may not be done. It only hides: the service refuses by itself. */
@@ -12,19 +12,21 @@ function roleAt(me: Me, { host, user }: Place): Role | undefined {
   return Object.hasOwn(me.role_by_target, key) ? (me.role_by_target[key] as Role) : undefined;
 }
 
-export function opens(link: Link, { host, user, session }: Target): boolean {
+export function opens(link: LinkView, { host, user, session }: Target): boolean {
   return link.host === host && link.user === user && link.session === session;
 }
 
-/** What they came by who have a deep link and nothing else; null for everybody else. */
-export function linkOnly(me: Me | null): Link | null {
-  return me?.principal.gate === "link" ? me.link : null;
+/** What they came by who have deep links and nothing else: the one to a session, or the one that lasts longest;
+ * null for everybody else. */
+export function linkOnly(me: Me | null, target?: Target): LinkView | null {
+  if (me?.principal.gate !== "link") return null;
+  return me.links.find((link) => target && opens(link, target)) ?? me.links[0] ?? null;
 }
 
 /** @param granted What the inventory says of the tmux user, which knows of no single session. */
 export function mayType(me: Me | null, target: Target, granted: boolean): boolean {
   if (granted) return true;
-  return me?.link?.mode === "control" && opens(me.link, target);
+  return me?.links.some((link) => link.mode === "control" && opens(link, target)) ?? false;
 }
 
 /** Rename and kill. Before it is known who is asking, as the inventory says. */
@@ -49,9 +51,8 @@ export function allowedMode(me: Me | null, target: Target, wanted: TerminalMode)
 }
 
 /** `by link: view only, until 14:02`; empty for those who did not come by one. */
-export function linkWords(me: Me | null, now: number): string {
-  const link = linkOnly(me);
+export function linkWords(me: Me | null, now: number, target?: Target): string {
+  const link = linkOnly(me, target);
   if (!link) return "";
-  const until = me?.expires_at ? `, until ${clock(me.expires_at, now)}` : "";
-  return `by link: ${link.mode === "view" ? "view only" : "control"}${until}`;
+  return `by link: ${link.mode === "view" ? "view only" : "control"}, until ${clock(link.expires_at, now)}`;
 }

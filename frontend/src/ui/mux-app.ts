@@ -1,5 +1,5 @@
 import { html, type TemplateResult } from "lit";
-import type { Link } from "../api/types.gen.ts";
+import type { LinkView } from "../api/types.gen.ts";
 import { now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
@@ -119,7 +119,7 @@ export class MuxApp extends MuxElement {
 }
 
 /** All that somebody has who came by a deep link. */
-function linked(app: App, link: Link): TemplateResult {
+function linked(app: App, link: LinkView): TemplateResult {
   const path = terminalPath(link, link.mode);
   const go = (event: MouseEvent): void => {
     if (plainClick(event)) app.router.go(path);
