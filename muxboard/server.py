@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("muxboard.server")
 
-RELOADED = {"hosts", "ssh"}  # what SIGHUP applies
+RELOADED = {"grants", "hosts", "ssh"}  # what SIGHUP applies
 HARD_BODY_BYTES = 1 << 20  # nothing larger is even read; handlers refuse at a sixteenth of it
 HEADER_BYTES = 32 * 1024
 
@@ -150,7 +150,7 @@ class Service:
         self.metrics.start(asyncio.get_running_loop().time)
 
     def reload(self) -> None:
-        """Take in the configuration's hosts anew; does not wait. A broken file changes nothing."""
+        """Take in the configuration's hosts and grants anew; does not wait. A broken file changes nothing."""
         self._tasks.start(self._reload(), "reload")
 
     async def _reload(self) -> None:
@@ -181,6 +181,8 @@ class Service:
                 self.metrics.forget(key)
             for key in change.changed:
                 self.attacher.host_gone(key, f"The configuration of the host {key} has changed.")
+            self.services.grants.replace(config.grants)
+            self.attacher.recheck()
             self.sweeper.replace(self.configured.hosts)
             log.info("reload: %d hosts added, %d removed, %d changed", *(len(keys) for keys in change))
             await self.configured.let_go()
@@ -261,6 +263,7 @@ class Service:
         self.metrics.stop()
         self.audit.close()
         await self.services.gate.close()
+        await self.services.links.close()
         await self.registry.close()
         self._unlink()
 

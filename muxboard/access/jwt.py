@@ -103,6 +103,10 @@ class Verifier:
             self._known.popitem(last=False)
         return claims
 
+    async def close(self) -> None:
+        """Let go of the keys. Idempotent."""
+        await self._keys.close()
+
     async def _verify(self, raw: bytes) -> dict[str, Any]:
         header = self._header(raw)
         self._meant(raw)

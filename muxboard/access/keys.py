@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import re
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import jwt
 from tornado.httpclient import HTTPError
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,6 +28,10 @@ UNKNOWN_S = 10.0  # and for a key id that is not known at most once in so long
 TIMEOUT_S = 5.0
 TRIED_WITHOUT_KID = 8
 _ALB_KID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+# Its id, "" where it has none; the algorithm that it is for; the key.
+Key = tuple[str, str, Any]
 
 
 class KeysUnavailable(Exception):  # noqa: N818
@@ -41,15 +48,21 @@ class Keys(Protocol):
             KeysUnavailable: They could not be had.
         """
 
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+
 
 class FixedKeys:
     """Keys that do not change while the service runs."""
 
-    def __init__(self, keys: Iterable[tuple[str, str, Any]]) -> None:
-        self._keys = list(keys)
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self.keys = list(keys)
 
     async def find(self, kid: str, algorithm: str) -> list[Any]:
-        return _matching(self._keys, kid, algorithm)
+        return _matching(self.keys, kid, algorithm)
+
+    async def close(self) -> None:
+        pass
 
 
 def from_pem(pem: bytes, algorithms: tuple[str, ...]) -> FixedKeys:
@@ -90,7 +103,7 @@ def from_jwks(text: bytes, algorithms: tuple[str, ...]) -> FixedKeys:
     return FixedKeys(found)
 
 
-def parse_jwks(text: bytes, algorithms: tuple[str, ...]) -> list[tuple[str, str, Any]]:
+def parse_jwks(text: bytes, algorithms: tuple[str, ...]) -> list[Key]:
     """Return (kid, algorithm, key) for each public signature key of a document; others are left out.
 
     Raises:
@@ -103,7 +116,7 @@ def parse_jwks(text: bytes, algorithms: tuple[str, ...]) -> list[tuple[str, str,
             raise TypeError("keys")  # noqa: TRY301
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError("is not a JWKS document") from error
-    found: list[tuple[str, str, Any]] = []
+    found: list[Key] = []
     for entry in entries[:MAX_KEYS]:
         if not isinstance(entry, dict) or entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
             continue
@@ -119,7 +132,7 @@ def parse_jwks(text: bytes, algorithms: tuple[str, ...]) -> list[tuple[str, str,
     return found
 
 
-def _matching(keys: list[tuple[str, str, Any]], kid: str, algorithm: str) -> list[Any]:
+def _matching(keys: list[Key], kid: str, algorithm: str) -> list[Any]:
     fitting = [(name, key) for name, made, key in keys if made == algorithm]
     if not kid:
         return [key for _, key in fitting][:TRIED_WITHOUT_KID]
@@ -127,7 +140,7 @@ def _matching(keys: list[tuple[str, str, Any]], kid: str, algorithm: str) -> lis
 
 
 class Source:
-    """One address, asked at most as often as ``UNKNOWN_S`` allows; the last good answer is kept.
+    """One address, asked at most once in ``UNKNOWN_S``; the last good answer is kept while it is down.
 
     Args:
         url: https, or http on this machine.
@@ -138,37 +151,49 @@ class Source:
     def __init__(
         self,
         url: str,
-        read: Callable[[bytes], list[tuple[str, str, Any]]],
+        read: Callable[[bytes], list[Key]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
         self._read = read
         self._clock = clock
-        self._keys: list[tuple[str, str, Any]] = []
-        self._good_at = self._asked_at = -1e9
-        self._asking = asyncio.Lock()
+        self.keys: list[Key] = []
+        self._good_at = self._asked_at = -math.inf
+        self._asking: asyncio.Task[None] | None = None
+        self._tasks = Tasks("keys")
 
     async def find(self, kid: str, algorithm: str) -> list[Any]:
-        found = _matching(self._keys, kid, algorithm)
-        stale = self._clock() - self._good_at > FRESH_S
-        if (not found or stale) and self._clock() - self._asked_at > UNKNOWN_S:
-            async with self._asking:
-                if self._clock() - self._asked_at > UNKNOWN_S:
-                    await self._ask()
-            found = _matching(self._keys, kid, algorithm)
-        if not self._keys:
+        """Return the keys that may have made a signature. Cancelling leaves an asking under way."""
+        found = _matching(self.keys, kid, algorithm)
+        now = self._clock()
+        stale = now - self._good_at > FRESH_S
+        if (not found or stale) and self._asking is None and now - self._asked_at > UNKNOWN_S:
+            self._asked_at = now
+            self._asking = self._tasks.start(self._ask(), self._url)
+        if not found and self._asking is not None:  # who has a known key does not wait
+            await asyncio.shield(self._asking)
+            found = _matching(self.keys, kid, algorithm)
+        if not self.keys:
             raise KeysUnavailable(self._url)
         return found
 
     async def _ask(self) -> None:
-        self._asked_at = self._clock()
         try:
-            self._keys = self._read(await fetch(self._url))
+            keys = self._read(await fetch(self._url))
+            if not keys:
+                raise ValueError("holds no key that can be used")  # noqa: TRY301
+            self.keys = keys
             self._good_at = self._clock()
         except (HTTPError, OSError, ValueError) as error:
             log.warning(
                 "keys could not be had from %s: %s", self._url, str(error)[:200] or type(error).__name__
             )
+        finally:
+            self._asking = None
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        await self._tasks.close()
 
 
 async def fetch(url: str) -> bytes:
@@ -182,10 +207,16 @@ async def fetch(url: str) -> bytes:
         force_instance=True, max_body_size=MAX_BYTES, max_buffer_size=2 * MAX_BYTES
     )
     try:
-        answer = await client.fetch(
-            url, follow_redirects=False, connect_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S
+        asking = client.fetch(
+            url,
+            follow_redirects=False,
+            decompress_response=False,  # a small answer must not become a large one
+            connect_timeout=TIMEOUT_S,
+            request_timeout=TIMEOUT_S,
         )
-        return answer.body
+        # Tornado reports the end of a request that nobody waits for any more as an accident.
+        asking.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return (await asyncio.shield(asking)).body
     finally:
         client.close()
 
@@ -200,31 +231,51 @@ class JwksKeys(Source):
 
 
 class AlbKeys:
-    """AWS's load balancer has a PEM file for each key id, at an address that is made of it."""
+    """AWS's load balancer has a PEM file for each key id, at an address that is made of it.
 
-    def __init__(self, url: str, algorithms: tuple[str, ...]) -> None:
+    A file never changes, so it is asked for once. Ids that are not known are tried at most once in
+    ``UNKNOWN_S``, however many come.
+    """
+
+    def __init__(
+        self, url: str, algorithms: tuple[str, ...], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._url = url.rstrip("/")
         self._algorithms = algorithms
-        self._sources: dict[str, Source] = {}
-        self._asked_at = -1e9
+        self._clock = clock
+        self._known: dict[str, list[Key]] = {}
+        self._asked_at = -math.inf
+        self._asking: dict[str, Source] = {}
 
     async def find(self, kid: str, algorithm: str) -> list[Any]:
+        """Return the key of an id."""
         if not _ALB_KID.fullmatch(kid):
             return []
-        source = self._sources.get(kid)
-        if source is None:
-            if time.monotonic() - self._asked_at < UNKNOWN_S and self._sources:
+        if kid not in self._known:
+            source = self._asking.get(kid)
+            if source is None:
+                if self._clock() - self._asked_at <= UNKNOWN_S:
+                    if not self._known:
+                        raise KeysUnavailable(self._url)
+                    return []
+                self._asked_at = self._clock()
+                source = self._asking[kid] = Source(f"{self._url}/{kid}", self._pem, self._clock)
+            try:
+                await source.find("", algorithm)
+            except KeysUnavailable:
+                if not self._known:
+                    raise
                 return []
-            self._asked_at = time.monotonic()
-            source = Source(f"{self._url}/{kid}", self._pem)
-        try:
-            found = await source.find("", algorithm)
-        except KeysUnavailable:
-            if not self._sources:
-                raise
-            return []
-        self._sources = {**dict(list(self._sources.items())[-MAX_KEYS:]), kid: source}
-        return found
+            finally:
+                self._asking.pop(kid, None)
+                await source.close()
+            self._known = {**dict(list(self._known.items())[-MAX_KEYS:]), kid: source.keys}
+        return _matching(self._known[kid], "", algorithm)
 
-    def _pem(self, text: bytes) -> list[tuple[str, str, Any]]:
-        return from_pem(text, self._algorithms)._keys  # noqa: SLF001  a sibling
+    def _pem(self, text: bytes) -> list[Key]:
+        return from_pem(text, self._algorithms).keys
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        for source in list(self._asking.values()):
+            await source.close()

@@ -65,6 +65,11 @@ class LinkReader:
     def __init__(self, verifiers: Mapping[str, Verifier]) -> None:
         self._verifiers = dict(verifiers)
 
+    async def close(self) -> None:
+        """Let go of the keys. Idempotent."""
+        for verifier in self._verifiers.values():
+            await verifier.close()
+
     async def read(self, token: str) -> LinkToken:
         """Return a verified link.
 

@@ -59,7 +59,8 @@ class JwtGate:
         return None
 
     async def close(self) -> None:
-        pass
+        for provider in self._providers:
+            await provider.verifier.close()
 
 
 def _token(asked: Asked, header: str) -> str | None:
