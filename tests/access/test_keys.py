@@ -107,7 +107,7 @@ async def test_a_flood_of_unknown_ids_asks_once_in_ten_seconds(source, keys, clo
 async def test_a_cold_start_asks_once_however_many_come(source, keys):
     source.hold = asyncio.Event()
     waiting = [asyncio.ensure_future(keys.find(KID, "RS256")) for _ in range(50)]
-    await soon(lambda: source.asked)
+    await soon(lambda: source.asked, "the question for keys")
     waiting.pop().cancel()  # whoever goes away takes nothing from the others
     source.hold.set()
     assert all(len(found) == 1 for found in await asyncio.gather(*waiting))
@@ -153,7 +153,7 @@ async def test_who_has_a_known_key_does_not_wait_for_a_slow_source(source, keys,
     source.hold = asyncio.Event()
     clock.now += FRESH_S + 1
     assert await keys.find(KID, "RS256")
-    await soon(lambda: len(source.asked) == 2)
+    await soon(lambda: len(source.asked) == 2, "the second question")
     assert await keys.find(KID, "RS256")
     source.hold.set()
 
@@ -161,7 +161,7 @@ async def test_who_has_a_known_key_does_not_wait_for_a_slow_source(source, keys,
 async def test_closing_ends_an_asking_without_a_word(source, keys, caplog):
     source.hold = asyncio.Event()
     waiting = asyncio.ensure_future(keys.find(KID, "RS256"))
-    await soon(lambda: source.asked)
+    await soon(lambda: source.asked, "the question for keys")
     await keys.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
