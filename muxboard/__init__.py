@@ -11,6 +11,21 @@ The rooms, lowest first; each imports only from those before it:
 - ``terminals``  live PTYs: bytes, windows, lifetimes
 - ``web``        HTTP and the socket
 - ``server``     builds, starts and stops all of it
+- ``embed``      the same inside another Tornado application
+
+What other applications import from here is in ``embed``, and loaded only when it is asked for.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["ConfigError", "Grant", "Host", "Muxboard", "Principal", "__version__", "token_gate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("muxboard.embed"), name)
+    raise AttributeError(f"module 'muxboard' has no attribute {name!r}")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tornado.iostream import IOStream
     from tornado.web import Application
 
+    from muxboard.access.gate import Gate
     from muxboard.config.schema import Loaded
     from muxboard.hosts.model import HostReport
 
@@ -78,6 +79,7 @@ class Service:
         loaded: The checked configuration.
         environ: What children may be given a part of.
         launcher: What runs on terminals' PTYs.
+        gate: In place of the configured one.
 
     Raises:
         ConfigError: A gate or a link's issuer cannot be built.
@@ -85,7 +87,13 @@ class Service:
         OSError: The audit file cannot be opened.
     """
 
-    def __init__(self, loaded: Loaded, environ: Mapping[str, str], launcher: Launcher | None = None) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        environ: Mapping[str, str],
+        launcher: Launcher | None = None,
+        gate: Gate | None = None,
+    ) -> None:
         config = loaded.config
         self.config = config
         self._loaded = loaded
@@ -93,7 +101,7 @@ class Service:
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
         self.registry = MemoryRegistry()
-        gate = build_gate(loaded, self.token)
+        gate = gate or build_gate(loaded, self.token)
         self.sessions = Sessions(
             self.registry, max(float(config.auth.token.session), float(config.auth.links.session))
         )
@@ -127,7 +135,9 @@ class Service:
             origins=Origins(config.server),
             assets=Assets(),
             streams=set(),
+            begin=self.begin,
         )
+        self._begun = False
         self._tasks = Tasks("service")
         self._reloading = asyncio.Lock()
         self._servers: list[HTTPServer] = []
@@ -145,6 +155,14 @@ class Service:
             self._serve(
                 health_application(self.services), self._listen(Bind.parse(self.config.server.metrics_bind))
             )
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin to sweep and to record, on the running loop. Idempotent, and nothing after ``stop``."""
+        if self._begun:
+            return
+        self.audit.open()
+        self._begun = True
         self.sweeper.observe(self._count)
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
@@ -246,6 +264,7 @@ class Service:
 
         A listener of its own answers probes, as not ready, until everything is told.
         """
+        self._begun = True
         for server in self._servers[:1]:
             server.stop()
         await self.attacher.drain(float(self.config.server.drain))

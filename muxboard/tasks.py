@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +59,52 @@ class Tasks:
             task.cancel()
         if running:
             await asyncio.wait(running)
+
+
+class Strangers:
+    """Calls of somebody else's code, which may never return: each has a thread of its own, and the process
+    does not wait for it to end.
+
+    Args:
+        most: How many may run at once.
+    """
+
+    def __init__(self, owner: str, most: int) -> None:
+        self._owner = owner
+        self._left = threading.Semaphore(most)
+
+    async def run(self, call: Callable[..., T], *args: Any) -> T:
+        """Return what a call returns. Cancelling leaves the call running.
+
+        Raises:
+            BlockingIOError: As many as may run do.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        if not self._left.acquire(blocking=False):
+            raise BlockingIOError(f"{self._owner}: too many calls have not returned")
+
+        def give(result: T | None, error: BaseException | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]
+
+        def work() -> None:
+            result, failure = None, None
+            try:
+                result = call(*args)
+            except Exception as error:  # noqa: BLE001  given to whoever waits
+                failure = error
+            finally:
+                self._left.release()
+            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
+                loop.call_soon_threadsafe(give, result, failure)
+
+        threading.Thread(target=work, name=self._owner, daemon=True).start()
+        return await answer
 
 
 class Threads:

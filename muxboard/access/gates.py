@@ -9,10 +9,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from msgspec.structs import replace
 
 from muxboard.access.gate import Asked, Denied
 from muxboard.access.principal import Principal, shown
 from muxboard.access.proxied import groups
+from muxboard.tasks import Strangers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.access")
 
 CALL_S = 5.0
+MAX_CALLS = 32  # at once; more that hang would be more threads
 LONGEST_S = 10 * 365 * 86400.0
 _NAMES = ("name", "user", "username", "email", "sub")
 
@@ -106,8 +109,8 @@ class CallableGate:
     """Asks a function of the operator's. One that raises, hangs or returns something else lets nobody in.
 
     Args:
-        authorize: Gets Tornado's request; returns a ``Principal`` or None, or an awaitable of one. A plain
-            function runs on the loop and must not wait.
+        authorize: Gets Tornado's request; returns a ``Principal`` or None, or is a coroutine function that
+            does. A plain function runs in a thread, so that it may wait.
     """
 
     name = "callable"
@@ -116,25 +119,35 @@ class CallableGate:
 
     def __init__(self, authorize: Callable[[Any], Any]) -> None:
         self._authorize = authorize
+        self._threads = Strangers("authorize", MAX_CALLS)
 
     async def identify(self, asked: Asked) -> Principal | None:
         try:
-            found = self._authorize(asked.request)
-            if inspect.isawaitable(found):
-                async with asyncio.timeout(CALL_S):
-                    found = await found
-        except TimeoutError as error:
+            async with asyncio.timeout(CALL_S):
+                found = await self._call(asked.request)
+        except (TimeoutError, BlockingIOError) as error:
+            log.error("the gate's callable did not answer within %g s", CALL_S)  # noqa: TRY400  no traceback
             raise Denied("the callable did not answer") from error
         except Exception as error:
             log.exception("the gate's callable failed")
             raise Denied("the callable failed") from error
-        if found is None or isinstance(found, Principal):
-            return found
+        if found is None:
+            return None
+        if isinstance(found, Principal):
+            # Other gates' names mean other rights, and links are ours to give.
+            return replace(found, gate=self.name, login="", links=(), via="")
         log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
         raise Denied("not a principal")
 
     async def close(self) -> None:
         pass
+
+    async def _call(self, request: Any) -> Any:
+        called = getattr(self._authorize, "__call__", None)  # noqa: B004  objects may be coroutine functions too
+        if inspect.iscoroutinefunction(self._authorize) or inspect.iscoroutinefunction(called):
+            return await self._authorize(request)
+        found = await self._threads.run(self._authorize, request)
+        return await found if inspect.isawaitable(found) else found
 
 
 def load_callable(name: str) -> Callable[[Any], Any]:

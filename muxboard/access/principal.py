@@ -45,7 +45,7 @@ class Principal(Struct, frozen=True):
     """
 
     name: str
-    gate: str
+    gate: str = "callable"
     groups: tuple[str, ...] = ()
     login: str = ""
     expires_at: float | None = None

@@ -70,11 +70,20 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
         ConfigError: With every error of the file at once.
     """
     path = find(explicit, environ)
-    errors: list[tuple[str, str]] = []
     data: dict[str, Any] = {}
     if path is not None:
         data = _read(path)
     _override(data, environ, bind)
+    return checked(data, environ, str(path or ""))
+
+
+def checked(data: dict[str, Any], environ: Mapping[str, str], source: str = "") -> Loaded:
+    """Return the configuration that stands in a mapping, as in the file.
+
+    Raises:
+        ConfigError: With every error of it at once.
+    """
+    errors: list[tuple[str, str]] = []
     config = decode(Config, data, "", errors)
     if not errors:
         _check(config, errors)
@@ -83,11 +92,11 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     keys = {} if errors else secrets.of_auth(config, environ, errors)
     logins = {} if errors else secrets.of_hosts(config, environ, errors)
     if errors:
-        name = str(path) if path else "configuration"
+        name = source or "configuration"
         raise ConfigError([f"{name}: {where}: {why}" for where, why in errors])
     return Loaded(
         config=config,
-        source=str(path or ""),
+        source=source,
         token=token,
         log_level=environ.get("MUXBOARD_LOG_LEVEL", "INFO").upper(),
         secrets=logins,

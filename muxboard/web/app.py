@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from muxboard.web.handler import Guard
     from muxboard.web.services import Services
 
-PING_INTERVAL_S = 20.0
-PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of life, within 45
-INPUT_FRAME_BYTES = 4 << 20  # a paste may come in one frame
-
 _ID = r"([A-Za-z0-9_-]{1,64})"
 _PART = r"([^/]{1,8192})"  # 300 characters of four bytes each are 3600 when percent-encoded
 _USER = rf"api/v1/hosts/{_PART}/users/{_PART}/sessions"
@@ -51,12 +47,17 @@ HEALTH: tuple[tuple[str, type[Guard]], ...] = ((r"healthz", health.Healthz), (r"
 
 def application(services: Services) -> Application:
     """Return the main listener's application."""
+    return _application(table(services), services)
+
+
+def table(services: Services) -> list[URLSpec]:
+    """Return every route of the main listener, below ``base_path``."""
     base = services.config.server.base_path
     routes = ROUTES if services.config.server.metrics_bind else ROUTES + HEALTH
-    table = [_spec(base + path, handler, services) for path, handler in routes]
+    found = [_spec(base + path, handler, services) for path, handler in routes]
     if base != "/":
-        table.append(_spec(base.rstrip("/"), pages.ToBase, services))
-    return _application(table, services)
+        found.append(_spec(base.rstrip("/"), pages.ToBase, services))
+    return found
 
 
 def health_application(services: Services) -> Application:
@@ -77,7 +78,4 @@ def _application(table: list[URLSpec], services: Services) -> Application:
         default_handler_class=pages.NotFound,
         default_handler_args={"services": services},
         log_function=lambda _handler: None,  # handlers write their own lines
-        websocket_ping_interval=PING_INTERVAL_S,
-        websocket_ping_timeout=PING_TIMEOUT_S,
-        websocket_max_message_size=INPUT_FRAME_BYTES,
     )

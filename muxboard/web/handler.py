@@ -40,6 +40,9 @@ log = logging.getLogger("muxboard.web")
 T = TypeVar("T")
 
 EXPIRED_LINES = Rate(6, 60)  # audit lines for one client's expired tokens
+PING_INTERVAL_S = 20.0
+PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of life, within 45
+INPUT_FRAME_BYTES = 4 << 20  # a paste may come in one frame
 BODY_BYTES = 64 * 1024  # of a JSON request: the longest command and path fit many times
 BODY_FIELDS = 32
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -88,6 +91,7 @@ class Guard(tornado.web.RequestHandler):
         services = self.services
         request = self.request
         self.set_header("Muxboard-Request-Id", self.request_id)
+        services.begin()
         self.seen = services.origins.see(request.remote_ip or "", request.protocol, request.headers)
         if not (self._any_host or services.origins.answers_to(self.seen)):
             raise Problem(Code.host_refused, "Add the name to server.allowed_hosts or set server.public_url.")
@@ -315,6 +319,11 @@ class SocketHandler(Guard, tornado.websocket.WebSocketHandler):
 
     def get_compression_options(self) -> None:
         return None
+
+    # Said here and not in the application's settings, which may be another application's.
+    ping_interval = PING_INTERVAL_S
+    ping_timeout = PING_TIMEOUT_S
+    max_message_size = INPUT_FRAME_BYTES
 
 
 def byte_count(name: str, text: str) -> int:

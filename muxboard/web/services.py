@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxboard.access.caps import Caps
     from muxboard.access.gate import Gate
     from muxboard.access.grants import Grants
@@ -35,7 +37,8 @@ class Stream(Protocol):
 
 
 class Services(NamedTuple):
-    """Everything that the composition root has built for the handlers."""
+    """Everything that the composition root has built for the handlers. ``begin`` starts what is not running
+    yet: inside another application, nobody may have."""
 
     config: Config
     gate: Gate
@@ -52,3 +55,4 @@ class Services(NamedTuple):
     origins: Origins
     assets: Assets
     streams: set[Stream]
+    begin: Callable[[], None]

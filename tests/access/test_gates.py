@@ -218,8 +218,8 @@ async def test_a_callable_says_who_it_is():
         assert request == "the request"
         return ada
 
-    assert await CallableGate(lambda request: ada).identify(asked()) is ada
-    assert await CallableGate(later).identify(asked()) is ada
+    assert await CallableGate(lambda request: ada).identify(asked()) == ada
+    assert await CallableGate(later).identify(asked()) == ada
     assert await CallableGate(lambda request: None).identify(asked()) is None
 
 

@@ -18,7 +18,7 @@ STEPS = (
     {"terminals"},
     {"web"},
     {"server"},
-    {"cli"},
+    {"cli", "embed"},
     {"__main__"},
 )
 HEIGHT = {room: height for height, rooms in enumerate(STEPS) for room in rooms}
@@ -30,7 +30,7 @@ CONFINED = {
     "tornado.web": ("web/", "server.py"),
     "tornado.websocket": ("web/", "server.py"),
     "tornado.httpserver": ("web/", "server.py"),
-    "tornado.routing": ("web/", "server.py"),
+    "tornado.routing": ("web/", "server.py", "embed.py"),
     "tornado.template": ("web/", "server.py"),
 }
 

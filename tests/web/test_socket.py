@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from muxboard.web import app
+from muxboard.web import handler
+from muxboard.web.socket import TerminalSocket
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN, Socket
 
@@ -158,10 +159,10 @@ async def test_broken_frames_end_their_own_connection_and_nothing_else(board):
         socket.cut()
         return code
 
-    assert await broken(b"\x82\xff" + (app.INPUT_FRAME_BYTES + 1).to_bytes(8, "big")) == 1009
+    assert await broken(b"\x82\xff" + (handler.INPUT_FRAME_BYTES + 1).to_bytes(8, "big")) == 1009
     assert await broken(b"\x82\xff" + b"\xff" * 8) == 1009
     assert await broken(
-        {"opcode": 2, "data": b"x" * app.INPUT_FRAME_BYTES, "fin": False}, {"opcode": 0, "data": b"y"}
+        {"opcode": 2, "data": b"x" * handler.INPUT_FRAME_BYTES, "fin": False}, {"opcode": 0, "data": b"y"}
     ) == 1009  # fmt: skip
     for frames in (
         [{"opcode": 3, "data": b""}],  # an opcode that is none
@@ -380,10 +381,10 @@ async def test_an_offset_that_is_gone_or_never_was_resets_and_redraws(board):
 
 
 async def test_the_server_pings_and_drops_a_silent_peer(boards, monkeypatch):
-    assert app.PING_INTERVAL_S == 20
-    assert app.PING_INTERVAL_S + app.PING_TIMEOUT_S <= 45
-    monkeypatch.setattr(app, "PING_INTERVAL_S", 0.2)
-    monkeypatch.setattr(app, "PING_TIMEOUT_S", 0.2)
+    assert handler.PING_INTERVAL_S == 20
+    assert handler.PING_INTERVAL_S + handler.PING_TIMEOUT_S <= 45
+    monkeypatch.setattr(TerminalSocket, "ping_interval", 0.2)
+    monkeypatch.setattr(TerminalSocket, "ping_timeout", 0.2)
     board = await boards()
     socket = await board.attached()
     await socket.message("hello")
