@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 import shutil
@@ -45,12 +46,15 @@ def _load(path: str | None, bind: str | None = None) -> Loaded:
 @click.option("--open", "browse", is_flag=True, help="Open the printed URL in a browser.")
 def serve(path: str | None, bind: str | None, browse: bool) -> None:
     """Run the service; prints one URL that opens a logged-in dashboard."""
+    from muxboard.config import weak  # noqa: PLC0415
     from muxboard.records import log  # noqa: PLC0415  other commands start without the web
     from muxboard.server import Service  # noqa: PLC0415
     from muxboard.server import serve as run  # noqa: PLC0415
 
     loaded = _load(path, bind)
     log.configure(loaded.log_level)
+    for found in weak.settings(loaded, os.environ):
+        logging.getLogger("muxboard.config").warning("%s: %s %s", found.path, found.problem, found.remedy)
 
     async def start() -> None:
         try:

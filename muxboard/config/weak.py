@@ -10,7 +10,8 @@ import stat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from muxboard.config import weak_auth as gates
+from muxboard.config.weakness import Weak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,12 +27,13 @@ MOST_COMMANDS_PER_S = 250  # sudo writes a log line for each
 NAMED_HOSTS = 3  # of those that share a weakness
 
 
-class Weak(Struct, frozen=True):
-    """One weak setting: its key path, what is weak about it, and what to do."""
-
-    path: str
-    problem: str
-    remedy: str
+# Gates that let in only the operator's own people: without grants they are admin.
+_WITHOUT_GRANTS: dict[str | None, str] = {
+    None: "Nobody is granted anything, so whoever has the token is admin on every host.",
+    "token": "Nobody is granted anything, so whoever has the token is admin on every host.",
+    "cookie": "Nobody is granted anything, so whoever logs in to the other application is admin everywhere.",
+    "none": "Nobody is granted anything, so everybody is admin on every host.",
+}
 
 
 def settings(loaded: Loaded, environ: Mapping[str, str]) -> list[Weak]:
@@ -40,6 +42,7 @@ def settings(loaded: Loaded, environ: Mapping[str, str]) -> list[Weak]:
     return [
         *_server(config.server),
         *_auth(loaded),
+        *gates.settings(config),
         *_grants(loaded),
         *_hosts(config),
         *_load(config),
@@ -103,15 +106,16 @@ def _loopback(host: str) -> bool:
 
 def _auth(loaded: Loaded) -> Iterator[Weak]:
     config, make = loaded.config, "(umask 077; openssl rand -hex 32 > token)"
-    if loaded.token is None and (not config.server.bind.loopback or config.server.public_url):
+    by_token = config.auth.gate in {None, "token"}
+    if by_token and loaded.token is None and (not config.server.bind.loopback or config.server.public_url):
         yield Weak(
             "auth.token",
             "There is a fresh token at each start, which is printed into the service's log.",
             f"Make one and name it in token_file: {make}",
         )
-    elif loaded.token is not None and len(set(loaded.token.reveal())) < MIN_TOKEN_LETTERS:
+    elif by_token and loaded.token is not None and len(set(loaded.token.reveal())) < MIN_TOKEN_LETTERS:
         yield Weak("auth.token", "The token looks as if it could be guessed.", f"Make another: {make}")
-    if config.auth.token.session > LONGEST_LOGIN_S:
+    if by_token and config.auth.token.session > LONGEST_LOGIN_S:
         yield Weak(
             "auth.token.session",
             f"A browser's login is good for {config.auth.token.session}: as long as a stolen cookie is.",
@@ -134,7 +138,9 @@ def _grants(loaded: Loaded) -> Iterator[Weak]:
     if not loaded.config.grants and loaded.source:
         yield Weak(
             "grants",
-            "Nobody is granted anything, so whoever has the token is admin on every host.",
+            _WITHOUT_GRANTS.get(
+                loaded.config.auth.gate, "Nobody is granted anything, so nobody sees anything."
+            ),
             "[[grants]] with principals, role, hosts and users",
         )
     for index, grant in enumerate(loaded.config.grants):
@@ -231,6 +237,7 @@ def _files(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Weak]:
     deciding = {loaded.source: "chooses the hosts and who may do what"}
     deciding |= dict.fromkeys(loaded.config.ssh.known_hosts, "chooses which hosts are believed")
     deciding |= {loaded.config.audit.path: "changes what was recorded"}
+    deciding |= dict.fromkeys(gates.key_files(loaded.config), "chooses whose tokens are believed")
     for file, what in deciding.items():
         mode, _ = _mode(_at_home(file, home))
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -239,11 +246,18 @@ def _files(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Weak]:
 
 def _secret_files(config: Config) -> dict[str, str]:
     """Return where each file of a secret is named first."""
-    tables = {"auth.token": config.auth.token, "ssh": config.ssh}
+    auth = config.auth
+    tables = {
+        "auth.token": auth.token,
+        "auth.cookie": auth.cookie,
+        "auth.links": auth.links,
+        "ssh": config.ssh,
+    }
+    tables |= {f"auth.jwt[{index}]": provider for index, provider in enumerate(auth.jwt)}
     tables |= {f"hosts[{index}]": host for index, host in enumerate(config.hosts)}
     found: dict[str, str] = {}
     for path, table in tables.items():
-        for name in ("token_file", "passphrase_file", "password_file"):
+        for name in ("token_file", "secret_file", "passphrase_file", "password_file"):
             if file := getattr(table, name, ""):
                 found.setdefault(file, f"{path}.{name}")
     return found

@@ -11,7 +11,7 @@ from msgspec import Struct
 from rich.console import Group
 from rich.table import Table
 
-from muxboard.config.weak import Weak  # noqa: TC001  msgspec reads the annotations
+from muxboard.config.weakness import Weak  # noqa: TC001  msgspec reads the annotations
 from muxboard.hosts import live
 from muxboard.hosts.check import HostCheck, Step, StepName
 from muxboard.hosts.configured import Configured

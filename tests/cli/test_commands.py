@@ -14,7 +14,7 @@ import tomllib
 import pytest
 
 from muxboard import __version__
-from tests.rig.service import CHECKOUT
+from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import until
 
 TOKEN = "a-token-that-is-a-secret"
@@ -236,3 +236,24 @@ def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_p
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.wait()
+
+
+def test_each_weak_setting_is_a_warning_at_every_start(start_service):
+    config = {"auth": {"gate": "none"}, "limits": {"lifetime": ""}, "hosts": [local_host()]}
+    service = start_service(config, token=None)
+    weak = [line for line in service.log.splitlines() if "muxboard.config" in line]
+    assert sum("auth.gate: There is no login" in line for line in weak) == 1
+    assert sum("limits.lifetime:" in line for line in weak) == 1
+    assert "Traceback" not in service.log
+
+
+@pytest.mark.parametrize("told", ["", "file", "environment", "twice"])
+def test_without_a_login_beyond_loopback_takes_to_be_told_twice(run, tmp_path, told):
+    """Nothing listens unless both the file and the environment say so."""
+    path = tmp_path / "muxboard.toml"
+    twice = "[auth.none]\nbeyond_loopback = true\n" if told in {"file", "twice"} else ""
+    path.write_text(f'[server]\nbind = "0.0.0.0:0"\n[auth]\ngate = "none"\n{twice}')
+    env = {"MUXBOARD_NO_LOGIN": "yes"} if told in {"environment", "twice"} else {}
+    done = run("check", "--offline", "-c", str(path), env=env)
+    assert done.returncode == (0 if told == "twice" else 2)
+    assert ("auth.none.beyond_loopback" in done.stderr) is (told != "twice")
