@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench import machine
-from bench.measures import attach, bulk, echo, fleet, idle, interrupt, inventory, page
+from bench.measures import access, attach, bulk, echo, fleet, idle, interrupt, inventory, page
 from bench.report import Report
 from bench.workshop import Workshop
 
@@ -23,6 +23,7 @@ GROUPS = {
     "inventory": inventory.measure,
     "fleet": fleet.measure,
     "page": page.measure,
+    "access": access.measure,
 }
 RESULTS = Path(__file__).parent / "results.md"
 

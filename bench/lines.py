@@ -321,6 +321,7 @@ class MuxboardLine(SocketLine):
         headers = {
             "Sec-WebSocket-Protocol": "muxboard.terminal.v1",
             "Authorization": f"Bearer {token}",
+            "Origin": f"http://127.0.0.1:{port}",
         }
         path = f"/api/v1/terminals/{self.id}/socket?offset=0"
         await WebSocket.connect(port, path, headers=headers, pace=pace, prepare=self._prepare)

@@ -22,7 +22,7 @@ from muxboard.server import Service, serve
 if TYPE_CHECKING:
     from muxboard.hosts.managed import ManagedHost
     from muxboard.terminals.messages import ExitReason, TerminalMode
-    from muxboard.terminals.terminal import Target
+    from muxboard.terminals.target import Target
 
 
 class ProgramLauncher:

@@ -27,18 +27,22 @@ START_S = 20.0
 READY_S = 15.0
 PASTE_BYTES = 256 * 1024
 CAP = 400
-
-CONFIG = """\
-[server]
-bind = "127.0.0.1:{port}"
+BY_TOKEN = """\
 [auth]
 gate = "token"
 [auth.token]
 token_env = "MUXBOARD_TOKEN"
+"""
+
+CONFIG = """\
+[server]
+bind = "127.0.0.1:{port}"
+{auth}
 [limits]
 attaches_per_principal = {cap}
 attaches_global = {cap}
 requests = "100000/minute"
+login_failures = "1000000/minute"
 [[hosts]]
 key = "local"
 local = true
@@ -154,16 +158,19 @@ class Terminado:
 class Muxboard:
     """The service: as it is over a private tmux, or with plain programs in place of ``tmux attach``.
 
-    ``more`` is configuration: further hosts.
+    ``more`` is configuration: further hosts. ``auth`` is its gate, ``token`` what gets through that.
     """
 
-    def __init__(self, workshop: Workshop, *, tmux: bool, more: str = "") -> None:
+    def __init__(
+        self, workshop: Workshop, *, tmux: bool, more: str = "", auth: str = BY_TOKEN, token: str = ""
+    ) -> None:
         self.name = "muxboard, tmux" if tmux else "muxboard, plain"
         self._more = more
         self._workshop = workshop
         self.port = free_port()
         self.log = workshop.folder / f"{self.name} {self.port}.log"
-        self.token = workshop.token
+        self.token = token or workshop.token
+        self._auth = auth
         self.tmux = Tmux(workshop) if tmux else None
         self.server: Process | None = None
         self.start_s = 0.0
@@ -171,7 +178,9 @@ class Muxboard:
     async def start(self) -> None:
         folder = self._workshop.folder
         config = folder / f"muxboard-{self.port}.toml"
-        config.write_text(CONFIG.format(port=self.port, cap=CAP, user=getpass.getuser()) + self._more)
+        config.write_text(
+            CONFIG.format(port=self.port, cap=CAP, user=getpass.getuser(), auth=self._auth) + self._more
+        )
         if self.tmux:
             self.tmux.start()
             argv = [sys.executable, "-m", "muxboard", "serve", "-c", str(config)]
@@ -180,7 +189,7 @@ class Muxboard:
             argv = [sys.executable, "-m", "bench.server", "-c", str(config), str(folder / "programs.json")]
             env = self._workshop.environment(TMUX_TMPDIR=str(folder))
         since = time.perf_counter()
-        self.server = Process(argv, env={**env, "MUXBOARD_TOKEN": self.token}, log=self.log)
+        self.server = Process(argv, env={**env, "MUXBOARD_TOKEN": self._workshop.token}, log=self.log)
         await answering(self.port, self.server)
         self.start_s = time.perf_counter() - since
 

@@ -273,14 +273,22 @@ class Handler(Guard):
     """An HTTP handler. Its body is not read before the caller is known to be allowed one."""
 
     _body = b""
+    _prepared = False
 
     async def prepare(self) -> None:
         length = self.request.headers.get("Content-Length", "0")
         # isdigit alone also takes "²", which int does not
         if length.isascii() and length.isdigit() and (len(length) > 9 or int(length) > BODY_BYTES):  # noqa: PLR2004  9 digits
-            self.set_header("Connection", "close")
             raise Problem(Code.too_large, f"A request may hold {BODY_BYTES} bytes.")
         await super().prepare()
+        self._prepared = True
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if not self._prepared:
+            # Tornado closes a connection whose request is answered before it is read; a proxy that keeps
+            # connections must know, or it loses the next request on it.
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if len(self._body) <= BODY_BYTES:
