@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import webbrowser
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -126,37 +126,13 @@ def ls(path: str | None, as_json: bool) -> None:
 @click.option("--for", "subject", metavar="NAME", default="", help="Whom it is for; else whoever has it.")
 def link(path: str | None, target: str, mode: str, ttl: str, subject: str) -> None:
     """Print a link that opens one session, once."""
-    from muxboard.access import links  # noqa: PLC0415
-    from muxboard.access.principal import Link  # noqa: PLC0415
-    from muxboard.config.values import Duration  # noqa: PLC0415
+    from muxboard.access import minting  # noqa: PLC0415
 
-    loaded = _load(path)
-    secret = loaded.auth_secrets.get("auth.links")
-    host, user, session = [*target.split("/", 2), "", ""][:3]
-    known = {each.key: each for each in loaded.config.hosts}
-    longest = loaded.config.auth.links.max_ttl
     try:
-        seconds = Duration.parse(ttl)
+        click.echo(minting.url(_load(path), target, mode, ttl, subject))
     except ValueError as error:
-        _wrong(f"--ttl: must {error}")
-    if secret is None:
-        _wrong("auth.links: set secret_file or secret_env; the service must have the same")
-    if not session or host not in known:
-        _wrong(f"{target}: must be HOST/USER/SESSION with a configured host")
-    if known[host].tmux_users and user not in known[host].tmux_users:
-        _wrong(f"{user}: is not one of the tmux users of {host}")
-    if not 0 < seconds <= longest:
-        _wrong(f"--ttl: must be at most {longest}")
-    made = Link(host, user, session, "control" if mode == "control" else "view")
-    token, _ = links.mint(secret, made, seconds, subject)
-    server = loaded.config.server
-    base = server.public_url.rstrip("/") + "/" if server.public_url else ""
-    click.echo(f"{base or f'http://{server.bind.url_host}:{server.bind.port}{server.base_path}'}open#{token}")
-
-
-def _wrong(why: str) -> NoReturn:
-    click.echo(why, err=True)
-    sys.exit(CONFIG_ERROR)
+        click.echo(str(error), err=True)
+        sys.exit(CONFIG_ERROR)
 
 
 @main.group()
