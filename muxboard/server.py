@@ -166,6 +166,7 @@ class Service:
         self.sweeper.observe(self._count)
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
+        self._tasks.start(self.services.gate.ready(), "what the gate needs")
 
     def reload(self) -> None:
         """Take in the configuration's hosts and grants anew; does not wait. A broken file changes nothing."""

@@ -72,5 +72,8 @@ class Gate(Protocol):
             Unavailable: What it is judged by is not there.
         """
 
+    async def ready(self) -> None:
+        """Get at the start what is needed to judge: what cannot be had is in the log before anybody asks."""
+
     async def close(self) -> None:
         """Let go of everything. Idempotent."""

@@ -53,6 +53,9 @@ class HeaderGate:
             raise Denied("no name")
         return Principal(name, self.name, groups([part.strip() for part in (listed or "").split(",")]))
 
+    async def ready(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 
@@ -87,6 +90,9 @@ class CookieGate:
             name, self.name, groups(facts.get("groups")), expires_at=signed.timestamp() + max_age
         )
 
+    async def ready(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 
@@ -100,6 +106,9 @@ class NoGate:
 
     async def identify(self, asked: Asked) -> Principal | None:  # noqa: ARG002
         return Principal("anybody", self.name)
+
+    async def ready(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass
@@ -138,6 +147,9 @@ class CallableGate:
             return replace(found, gate=self.name, login="", links=(), via="")
         log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
         raise Denied("not a principal")
+
+    async def ready(self) -> None:
+        pass
 
     async def close(self) -> None:
         pass

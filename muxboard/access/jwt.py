@@ -7,6 +7,7 @@ algorithms, the keys and where they come from stand in the configuration.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import math
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
 import msgspec
+
+from muxboard.access.keys import KeysUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +107,11 @@ class Verifier:
         if len(self._known) > self._cached:
             self._known.popitem(last=False)
         return claims
+
+    async def ready(self) -> None:
+        """Get the keys, where they have to be asked for."""
+        with contextlib.suppress(KeysUnavailable):
+            await self._keys.find("", self.rules.algorithms[0])
 
     async def close(self) -> None:
         """Let go of the keys. Idempotent."""

@@ -58,6 +58,10 @@ class JwtGate:
             raise Denied(why)
         return None
 
+    async def ready(self) -> None:
+        for provider in self._providers:
+            await provider.verifier.ready()
+
     async def close(self) -> None:
         for provider in self._providers:
             await provider.verifier.close()

@@ -43,5 +43,8 @@ class TokenGate:
             raise Denied("bearer")
         return Principal(name=self.principal, gate=GATE, ambient=False)
 
+    async def ready(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass

@@ -279,3 +279,14 @@ async def test_a_cold_start_of_a_load_balancers_keys_asks_once(source, alb):
 async def test_an_id_is_no_path(source, alb, kid):
     assert await alb.find(kid, "ES256") == []
     assert source.asked == []
+
+
+async def test_keys_are_asked_for_at_the_start(source, keys):
+    await verifier(keys).ready()
+    assert source.asked == ["/keys"]
+
+
+async def test_a_source_that_is_down_at_the_start_is_said(source, keys, caplog):
+    source.status = 500
+    await verifier(keys).ready()
+    assert f"keys could not be had from {source.url}: HTTP 500" in caplog.text
