@@ -48,7 +48,7 @@ class Asked(NamedTuple):
         [(key, value)] = same
         if key.lower() != wanted:
             raise Denied("header twin")
-        return value.strip()
+        return value.strip(" \t")  # no other space is HTTP's
 
 
 class Gate(Protocol):

@@ -92,8 +92,10 @@ MAX_NAME_CHARS = 256
 
 
 def shown(value: object) -> str:
-    """Return a name that can be shown and matched; "" where a value is none."""
-    if not isinstance(value, str):
+    """Return a name that can be shown and matched; "" where a value is none.
+
+    Space around it is not taken off: to who gave the name, " root" may well be somebody else than "root".
+    """
+    if not isinstance(value, str) or value != value.strip():
         return ""
-    text = value.strip()
-    return text if text.isprintable() and len(text) <= MAX_NAME_CHARS else ""
+    return value if value.isprintable() and len(value) <= MAX_NAME_CHARS else ""

@@ -10,11 +10,11 @@ from itsdangerous import URLSafeTimedSerializer
 
 from muxboard.access.gate import Asked, Denied, Unavailable
 from muxboard.access.gates import CallableGate, CookieGate, HeaderGate, NoGate, load_callable
-from muxboard.access.jwt import Rules, Verifier
+from muxboard.access.jwt import Refused, Rules, Verifier
 from muxboard.access.keys import FixedKeys, KeysUnavailable, parse_jwks
-from muxboard.access.principal import Principal
+from muxboard.access.principal import Principal, shown
 from muxboard.access.profiles import PROFILES
-from muxboard.access.proxied import JwtGate, Provider, groups
+from muxboard.access.proxied import JwtGate, Provider, groups, principal
 from muxboard.config.schema_auth import CookieGate as CookieConfig
 from muxboard.config.schema_auth import HeaderGate as HeaderConfig
 from muxboard.config.values import Duration, Secret
@@ -159,6 +159,19 @@ async def test_a_header_is_believed_from_a_trusted_proxy_alone():
         with pytest.raises(Denied):
             await gate.identify(wrong)
     assert await gate.identify(asked(from_proxy=True)) is None
+
+
+@pytest.mark.parametrize("name", [" root", "root ", "\u00a0root", "root\u2003", "\x0broot", "root\u0085"])
+async def test_space_around_a_name_does_not_make_it_another_ones(name):
+    """Who may choose a name elsewhere must not become somebody else here."""
+    assert shown(name) == ""
+    with pytest.raises(Refused, match="no name"):
+        principal(claims(email=name, sub=name), provider())
+    assert groups([name, "dev"]) == ("dev",)
+    if name != name.strip(" "):
+        return  # a header's own space is HTTP's
+    with pytest.raises(Denied):
+        await HeaderGate(HeaderConfig()).identify(asked(("X-Remote-User", name), from_proxy=True))
 
 
 @pytest.mark.parametrize("said", ["ada", {"name": "ada", "groups": ["sre"]}, {"user": "ada"}, {"sub": "ada"}])
