@@ -100,11 +100,8 @@ class Guard(tornado.web.RequestHandler):
             raise Problem(Code.method_not_allowed)
         if access is Access.public:
             safe = request.method in {"GET", "HEAD"}
-            if (
-                not safe
-                and request.headers.get("Origin")
-                and not services.origins.allows(self.seen, request.headers)
-            ):
+            by_page = "Origin" in request.headers or services.origins.foreign(request.headers)
+            if not safe and by_page and not services.origins.allows(self.seen, request.headers):
                 raise Problem(Code.origin_refused)
             return
         self.principal = await self._identify()

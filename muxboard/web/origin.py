@@ -136,7 +136,7 @@ def ipaddress_unspecified(host: str) -> bool:
 
 def _one(values: Sequence[str]) -> str:
     """A header that must come once; doubled, it is worth nothing."""
-    return values[0].strip() if len(values) == 1 else ""
+    return values[0].strip(" \t") if len(values) == 1 else ""  # no other space is HTTP's
 
 
 def _name(host: str) -> str:
