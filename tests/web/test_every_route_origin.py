@@ -141,7 +141,7 @@ async def test_a_page_elsewhere_changes_nothing_and_streams_nothing(boards, way)
     world, shown = await begin(boards, way)
     world.fresh()
     place = Place(terminal=await world.terminal([*shown, ("Origin", world.board.origin)]))
-    before = world.state()
+    before = await world.state()
     for entry in guarded(MAIN):
         for lines in strangers(world.board):
             upgrade = UPGRADE if entry.socket else ()
@@ -150,7 +150,7 @@ async def test_a_page_elsewhere_changes_nothing_and_streams_nothing(boards, way)
             assert (answer.status, bare.code(answer)) == (403, "origin_refused") or (
                 answer.status == 400 and "\x00" in str(lines[0][1])
             ), (entry.name, lines)
-    assert world.state() == before
+    assert await world.state() == before
 
 
 @pytest.mark.parametrize("way", AMBIENT)
@@ -180,7 +180,7 @@ async def test_what_is_for_everybody_is_not_for_pages_elsewhere(boards):
     entries = [entry for entry in MAIN if entry.guarded and entry.access is Access.public]
     assert {entry.path for entry in entries} == {"api/v1/login", "api/v1/links/redeem"}
     place = Place(link=await world.link())
-    before = world.state()
+    before = await world.state()
     silent = (set(), {"Referer", "X-Requested-With"}, {"X-Origin", "Access-Control-Request-Method"})
     for entry in entries:
         for lines in strangers(world.board):
@@ -195,7 +195,7 @@ async def test_what_is_for_everybody_is_not_for_pages_elsewhere(boards):
             assert answer.status in {400, 403}, (entry.name, lines)
             assert answer.status == 400 or answer.code == "origin_refused"
             assert "Set-Cookie" not in answer.headers
-    assert world.state() == before
+    assert await world.state() == before
     for entry in entries:
         assert (await world.ask(entry, [("Origin", world.board.origin)], place)).status == entry.done
 
@@ -209,7 +209,7 @@ async def test_no_read_changes_anything(boards, way):
     if way == "header":
         world.maker = [("X-Remote-User", "boss"), ours]
     place = Place(terminal=await world.terminal([*shown, ours]), link=await world.link())
-    before = world.state()
+    before = await world.state()
     queries = (
         "", "confirm=one", "name=made", "method=DELETE&_method=DELETE", f"token={place.link}", "host=local",
         f"host=local&user={LOGIN}&session=one&mode=control", "all=1", "offset=0",
@@ -228,7 +228,7 @@ async def test_no_read_changes_anything(boards, way):
                     lines.remove(ours)  # refused: what it does when it is let is not a read
                 answer = await bare.ask(world.board, method, path, lines)
                 assert answer.status < 500, (method, path)
-    assert world.state() == before
+    assert await world.state() == before
     assert (await world.redeem(place.link)).json["session"] == "one", "the link was not used up"
 
 

@@ -44,13 +44,13 @@ async def test_anothers_id_is_as_unknown_as_one_that_never_was(boards):
         for who in INTRUDERS:
             shown = await credentials(world, who)
             for entry in entries:
-                before = world.state()
+                before = await world.state()
                 extra = [*shown, *(UPGRADE if entry.socket else ()), ("Origin", world.board.origin)]
                 found = await world.ask(entry, extra, theirs)
                 never = await world.ask(entry, extra, Place(terminal=UNKNOWN))
                 assert (found.status, found.code) == (404, "not_found"), (who, entry.name)
                 assert bare.same(found) == bare.same(never), (who, entry.name)
-                assert world.state() == before
+                assert await world.state() == before
 
 
 async def test_a_target_out_of_reach_is_forbidden_and_an_unknown_one_unknown(boards):
@@ -69,12 +69,12 @@ async def test_a_target_out_of_reach_is_forbidden_and_an_unknown_one_unknown(boa
                 assert (unknown.status, unknown.code) == (404, "not_found"), (who, entry.name, place)
     for who in ("bob", "viewer", "operator", "admin", "link-view", "link-control"):
         shown = await credentials(world, who)
-        before = world.state()
+        before = await world.state()
         for entry in reached:
             for place in (Place(user=OTHER, session=SECRET), Place(host="hidden")):
                 answer = await world.ask(entry, shown, place)
                 assert (answer.status, answer.code) == (403, "forbidden"), (who, entry.name, place)
-        assert world.state() == before
+        assert await world.state() == before
 
 
 async def stream(world: World, path: str, lines, until: bytes, *, begin) -> bytes:

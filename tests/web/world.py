@@ -102,20 +102,20 @@ class World:
         answer = await self.redeem(await self.link(mode, **more))
         return [("Authorization", f"Bearer {answer.json['session_token']}")]
 
-    def state(self) -> dict[str, Any]:
-        """All that a request could have changed."""
+    async def state(self) -> dict[str, Any]:
+        """All that a request could have changed, once what has ended is undone."""
         machine, service = self.board.machine, self.board.service
+        caps, table = service.registry._counts, service.attacher.table
+        await soon(lambda: not service.services.streams, "the end of all streams")
+        await soon(lambda: not any(name.startswith("streams") for name in caps), "their leases' end")
+        await soon(lambda: caps["terminals"] == len(table), "the end of what was ended")
         return {
             "sessions": machine.tmux("list-sessions", "-F", "#{session_id} #{session_name}"),
             "theirs": machine.other("list-sessions", "-F", "#{session_id} #{session_name}"),
-            "terminals": sorted(terminal.id for terminal in service.attacher.table),
-            "caps": dict(service.registry._counts),
+            "terminals": sorted(terminal.id for terminal in table),
+            "caps": dict(caps),
             "audit": self.audit.read_text(),
         }
-
-    async def settled(self, used: int) -> None:
-        """Wait until the terminals that were ended are no longer counted."""
-        await soon(lambda: self.board.used == used, f"{used} terminals")
 
 
 def cookies(answer: Answer) -> Lines:

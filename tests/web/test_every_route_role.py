@@ -1,0 +1,222 @@
+"""Every role at every route: what it may do is done, everything else is refused with one code."""
+
+from __future__ import annotations
+
+import enum
+import json
+from typing import NamedTuple
+
+import pytest
+
+from muxboard.access.grants import Grants
+from muxboard.access.principal import Principal
+from muxboard.config.schema import Grant
+from muxboard.web.handler import Access
+from tests.rig.soon import soon
+from tests.web import bare
+from tests.web.everyroute import ENTRIES, MAIN, ROLES, UNKNOWN, UPGRADE, Entry, Place
+from tests.web.harness import LOGIN, OTHER, TOKEN
+from tests.web.world import PEOPLE, SECRET, World, bearer, login_cookie
+
+pytestmark = pytest.mark.gen_test(timeout=60)
+
+
+class Way(NamedTuple):
+    """How somebody of a role comes: the lines that they send, all but the origin."""
+
+    role: str
+    shown: list[tuple[str, str]]
+
+
+async def ways(world: World) -> dict[str, Way]:
+    found = {role: Way(role, bearer(role)) for role in ("nobody", "viewer", "operator", "admin")}
+    for mode in ("view", "control"):
+        found[f"cookie of a link to {mode}"] = Way(f"link-{mode}", await world.link_cookie(mode))
+        found[f"bearer of a link to {mode}"] = Way(f"link-{mode}", await world.link_bearer(mode))
+        found[f"viewer with a link to {mode}"] = Way(
+            f"link-{mode}", [*bearer("viewer"), *(await world.link_cookie(mode))]
+        )
+        found[f"nobody with a link to {mode}"] = Way(
+            f"link-{mode}", [*bearer("nobody"), *(await world.link_cookie(mode))]
+        )
+    return found
+
+
+WAYS = (
+    "nobody", "viewer", "operator", "admin",
+    *(f"{what} {mode}" for mode in ("view", "control") for what in (
+        "cookie of a link to", "bearer of a link to", "viewer with a link to", "nobody with a link to",
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_role_does_what_it_may_and_nothing_else(boards, way):
+    world = await World.start(boards)
+    world.fresh()
+    role, shown = (await ways(world))[way]
+    ours = ("Origin", world.board.origin)
+    for entry in MAIN:
+        if entry.path.endswith("logout"):
+            continue
+        world.fresh()
+        terminal = UNKNOWN
+        if entry.holds == "terminal" and role != "nobody":
+            terminal = await world.terminal([*shown, ours])
+        link = await world.link() if "{link}" in str(entry.body) else ""
+        before = await world.state()
+        upgrade = UPGRADE if entry.socket else ()
+        answer = await world.ask(entry, [*shown, *upgrade, ours], Place(terminal=terminal, link=link))
+        expected = refusal(entry, role)
+        assert (answer.status, bare.code(answer)) == expected, entry.name
+        if expected[1]:
+            assert await world.state() == before, entry.name
+
+
+def refusal(entry: Entry, role: str) -> tuple[int, str]:
+    """The status and the code that an entry has for a role."""
+    if entry.holds == "terminal" and role == "nobody":
+        return 404, "not_found"  # they have none
+    return (entry.done, "") if ROLES[role] >= set(entry.needs) else (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [],
+        [("Authorization", "")],
+        [("Authorization", "Bearer nonsense")],
+        [("Authorization", "Bearer")],
+        [("Authorization", "Bearer mbl.")],
+        [("Authorization", "Bearer mbl.nonsense")],
+        [("Authorization", "Basic b3BlcmF0b3I6eA==")],
+        [("Authorization", f"Bearer {TOKEN}x")],
+        [("Authorization", f"Bearer {TOKEN}"), ("Authorization", f"Bearer {TOKEN}")],
+        [("Authorization", f"Bearer {TOKEN}"), ("Authorization_", "x"), ("authorization", "x")],
+        [("X-Remote-User", "boss"), ("Cf-Access-Jwt-Assertion", "x"), ("Cookie", "session=boss; muxboard=x")],
+    ],
+    ids=str,
+)
+async def test_whoever_is_not_known_is_let_do_nothing(boards, shown):
+    world = await World.start(boards)
+    world.fresh()
+    place = Place(terminal=await world.terminal(bearer("operator")))
+    before = {name: value for name, value in (await world.state()).items() if name != "audit"}
+    for entry in MAIN:
+        if entry.access is Access.public:
+            continue
+        upgrade = UPGRADE if entry.socket else ()
+        answer = await world.ask(entry, [*shown, *upgrade, ("Origin", world.board.origin)], place)
+        assert (answer.status, answer.code) == (401, "unauthenticated"), entry.name
+    assert {name: value for name, value in (await world.state()).items() if name != "audit"} == before
+
+
+ELSEWHERE = (
+    Place(session="two"),
+    Place(session="never-was"),
+    Place(user=OTHER, session=SECRET),
+    Place(user=OTHER),
+    Place(host="hidden"),
+)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if "link" in way])
+async def test_a_link_opens_its_session_and_no_other(boards, way):
+    """Neither another session, user or host, nor, with one's own grants, more than these."""
+    world = await World.start(boards)
+    world.fresh()
+    _, shown = (await ways(world))[way]
+    lines = [*shown, ("Origin", world.board.origin)]
+    before = await world.state()
+    for entry in ENTRIES:
+        if entry.holds != "target":
+            continue
+        for place in ELSEWHERE:
+            reached = (place.host, place.user) == ("local", LOGIN) and set(entry.needs) == {"view"}
+            if way.startswith("viewer") and reached:
+                continue
+            answer = await world.ask(entry, lines, place)
+            assert (answer.status, answer.code) == (403, "forbidden"), (entry.name, place)
+    assert await world.state() == before
+
+
+@pytest.mark.parametrize("way", ["nobody", "cookie of a link to control", "bearer of a link to view"])
+async def test_nobody_has_hosts_asked_that_they_do_not_reach(boards, way):
+    world = await World.start(boards)
+    _, shown = (await ways(world))[way]
+    hosts = world.board.service.sweeper.hosts
+    hidden = hosts["hidden"].report.checked_at
+    for body in (b"", b'{"host": "hidden"}'):
+        lines = [*shown, ("Origin", world.board.origin)]
+        assert (await bare.ask(world.board, "POST", "api/v1/refresh", lines, body)).status == 202
+    # Whoever reaches the other host asks later, so that what was wrongly begun would be over by then.
+    local = hosts["local"].report.checked_at
+    await bare.ask(world.board, "POST", "api/v1/refresh", bearer("operator"), b'{"host": "local"}')
+    await soon(lambda: hosts["local"].report.checked_at > local, "a sweep")
+    assert hosts["hidden"].report.checked_at == hidden
+    assert not hosts["hidden"].sweeping
+
+
+async def test_no_credential_passes_for_another(boards):
+    """A token, a login's cookie, a link and what a link was redeemed for: each is good in its place alone."""
+    world = await World.start(boards)
+    ours = ("Origin", world.board.origin)
+    login, opened = await login_cookie(world), await world.link_cookie("control")
+    session = (await world.link_bearer("control"))[0][1].removeprefix("Bearer mbl.")
+    link = await world.link("control")
+    name, _, value = login[0][1].partition("=")
+    values = {
+        "token": TOKEN,
+        "login": value.strip('"'),
+        "link": link,
+        "session": session,
+        "opened": opened[0][1].partition("=")[2].strip('"'),
+    }
+
+    async def me(query: str, *lines):
+        return (await bare.ask(world.board, "GET", f"api/v1/me{query}", [*lines, ours])).status
+
+    async def posted(path: str, token: str):
+        tried = json.dumps({"token": token}).encode()
+        return (await bare.ask(world.board, "POST", path, [ours], tried)).status
+
+    assert {await me("", *lines) for lines in (login, opened, [("Authorization", f"Bearer {TOKEN}")])} == {
+        200
+    }
+    assert await me("", ("Authorization", f"Bearer mbl.{session}")) == 200
+    for kind, text in values.items():
+        shown = [("Authorization", scheme + text) for scheme in ("bearer mbl.", "Basic ", "mbl.", "")]
+        if kind != "token":
+            shown.append(("Authorization", f"Bearer {text}"))
+            assert await posted("api/v1/login", text) == 401, kind
+        if kind not in {"session", "opened"}:
+            shown.append(("Authorization", f"Bearer mbl.{text}"))
+        if kind in {"token", "link"}:
+            shown += [("Cookie", f"{name}={each}") for each in (text, f'"{text}"', f"mbl.{text}")]
+        if kind != "link":
+            assert await posted("api/v1/links/redeem", text) == 401, kind
+        for line in shown:
+            assert await me("", line) == 401, (kind, line)
+        for field in ("token", "access_token", "link", "session"):
+            assert await me(f"?{field}={text}") == 401, (kind, field)
+    assert (await world.redeem(link)).status == 200, "none of that has used it up"
+
+
+async def test_a_need_that_no_role_lists_is_nobodys():
+    class MadeUp(enum.Enum):
+        need = "made up"
+
+    need = MadeUp.need
+    for role in ("viewer", "operator", "admin"):
+        grants = Grants([Grant(role=role, principals=["*"])])
+        assert not grants.allows(Principal("ada", "token"), need, "local", LOGIN)
+    assert not Grants([]).allows(Principal("ada", "token"), need, "local", LOGIN), "nor the implicit admin's"
+
+
+async def test_grants_that_name_nobody_or_nothing_let_nobody_in(boards):
+    """The first grant in the file takes the implicit one away."""
+    world = await World.start(boards, people=PEOPLE)
+    for entry in ENTRIES:
+        if entry.holds == "target":
+            answer = await world.ask(entry, bearer("somebody-else"))
+            assert (answer.status, answer.code) == (403, "forbidden"), entry.name
