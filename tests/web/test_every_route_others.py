@@ -11,7 +11,7 @@ from tornado.testing import bind_unused_port
 from tests.web import bare
 from tests.web.everyroute import MAIN, UNKNOWN, UPGRADE, Place, grant
 from tests.web.harness import LOGIN, OTHER
-from tests.web.world import PEOPLE, SECRET, World, bearer
+from tests.web.world import PEOPLE, SECRET, World, bearer, both, login_cookie
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -22,13 +22,13 @@ OTHERS = (
     + grant("alice", "operator", host="hidden")
 )
 # By id: a namesake's equal, somebody with less, admins of other places, nobody at all, holders of links.
-INTRUDERS = ("bob", "viewer", "dave", "nobody", "link-view", "link-control", "both")
+INTRUDERS = ("operator", "viewer", "dave", "nobody", "link-view", "link-control", "both")
 
 
 async def credentials(world: World, who: str):
-    """The lines of a person; ``both`` is somebody with a link besides."""
+    """The lines of a person; ``both`` is who is logged in and has opened a link."""
     if who == "both":
-        return bearer("viewer") + await world.link_cookie("control", session="two")
+        return both(await login_cookie(world), await world.link_cookie("control", session="two"))
     kind, _, mode = who.partition("-")
     return await world.link_bearer(mode) if kind == "link" else bearer(who)
 
@@ -38,7 +38,7 @@ async def test_anothers_id_is_as_unknown_as_one_that_never_was(boards):
     world.fresh()
     entries = [entry for entry in MAIN if entry.holds == "terminal"]
     assert {entry.access.name for entry in entries} == {"change", "stream"}
-    for owner in (bearer("operator"), await world.link_bearer("control"), await world.link_cookie("view")):
+    for owner in (bearer("bob"), await world.link_bearer("control"), await world.link_cookie("view")):
         lines = [*owner, ("Origin", world.board.origin)]
         theirs = Place(terminal=await world.terminal(lines))
         for who in INTRUDERS:
@@ -113,7 +113,7 @@ async def test_no_answer_tells_of_what_is_out_of_reach(boards):
         assert [mark for mark in marks if mark in told] == [], of
 
     reads = [entry for entry in MAIN if entry.method == "GET" and not entry.guarded]
-    outside = {*INTRUDERS, "admin"} - {"dave"}  # whose place is the hidden host
+    outside = {*INTRUDERS, "admin", "bob"} - {"dave"}  # whose place is the hidden host
     people = {who: await credentials(world, who) for who in sorted(outside)}
     for who, shown in people.items():
         for entry in reads:

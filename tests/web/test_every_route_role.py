@@ -28,37 +28,42 @@ class Way(NamedTuple):
     shown: list[tuple[str, str]]
 
 
-async def ways(world: World) -> dict[str, Way]:
-    found = {role: Way(role, bearer(role)) for role in ("nobody", "viewer", "operator", "admin")}
-    for mode in ("view", "control"):
-        found[f"cookie of a link to {mode}"] = Way(f"link-{mode}", await world.link_cookie(mode))
-        found[f"bearer of a link to {mode}"] = Way(f"link-{mode}", await world.link_bearer(mode))
-        found[f"viewer with a link to {mode}"] = Way(
-            f"link-{mode}", [*bearer("viewer"), *(await world.link_cookie(mode))]
-        )
-        found[f"nobody with a link to {mode}"] = Way(
-            f"link-{mode}", [*bearer("nobody"), *(await world.link_cookie(mode))]
-        )
-    return found
+HEADER = '[server]\ntrusted_proxies = ["127.0.0.1/32"]\n[auth]\ngate = "header"\n'
+
+
+async def arrive(boards, way: str) -> tuple[World, Way]:
+    """A world, and how somebody has come into it. Links add only to a login that a browser brings."""
+    *who, what = way.split(" with ") if " with " in way else way.split(" of ")
+    known = " with " in way
+    world = await World.start(boards, HEADER if known else "")
+    if known:
+        world.maker = [("X-Remote-User", "boss"), ("Origin", world.board.origin)]
+    world.fresh()
+    if not who:
+        return world, Way(way, bearer(way))
+    mode = what.rpartition(" ")[2]
+    if known:
+        shown = [("X-Remote-User", who[0]), *(await world.link_cookie(mode))]
+    else:
+        shown = await (world.link_cookie(mode) if who == ["cookie"] else world.link_bearer(mode))
+    return world, Way(f"link-{mode}", shown)
 
 
 WAYS = (
-    "nobody", "viewer", "operator", "admin",
-    *(f"{what} {mode}" for mode in ("view", "control") for what in (
-        "cookie of a link to", "bearer of a link to", "viewer with a link to", "nobody with a link to",
+    "nobody", "viewer", "operator", "admin", "nobody with a link to view",
+    *(f"{what} a link to {mode}" for mode in ("view", "control") for what in (
+        "cookie of", "bearer of", "viewer with",
     )),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_role_does_what_it_may_and_nothing_else(boards, way):
-    world = await World.start(boards)
-    world.fresh()
-    role, shown = (await ways(world))[way]
+    world, (role, shown) = await arrive(boards, way)
     ours = ("Origin", world.board.origin)
     for entry in MAIN:
-        if entry.path.endswith("logout"):
-            continue
+        if entry.path in {"api/v1/login", "api/v1/logout"}:
+            continue  # who they are is what is held still here
         world.fresh()
         terminal = UNKNOWN
         if entry.holds == "terminal" and role != "nobody":
@@ -123,9 +128,7 @@ ELSEWHERE = (
 @pytest.mark.parametrize("way", [way for way in WAYS if "link" in way])
 async def test_a_link_opens_its_session_and_no_other(boards, way):
     """Neither another session, user or host, nor, with one's own grants, more than these."""
-    world = await World.start(boards)
-    world.fresh()
-    _, shown = (await ways(world))[way]
+    world, (_, shown) = await arrive(boards, way)
     lines = [*shown, ("Origin", world.board.origin)]
     before = await world.state()
     for entry in ENTRIES:
@@ -142,8 +145,7 @@ async def test_a_link_opens_its_session_and_no_other(boards, way):
 
 @pytest.mark.parametrize("way", ["nobody", "cookie of a link to control", "bearer of a link to view"])
 async def test_nobody_has_hosts_asked_that_they_do_not_reach(boards, way):
-    world = await World.start(boards)
-    _, shown = (await ways(world))[way]
+    world, (_, shown) = await arrive(boards, way)
     hosts = world.board.service.sweeper.hosts
     hidden = hosts["hidden"].report.checked_at
     for body in (b"", b'{"host": "hidden"}'):
@@ -155,6 +157,22 @@ async def test_nobody_has_hosts_asked_that_they_do_not_reach(boards, way):
     await soon(lambda: hosts["local"].report.checked_at > local, "a sweep")
     assert hosts["hidden"].report.checked_at == hidden
     assert not hosts["hidden"].sweeping
+
+
+def misplaced(kind: str, text: str, cookie: str) -> list[tuple[str, str]]:
+    """The lines in which a credential of a kind says nothing."""
+    found = [("Authorization", scheme + text) for scheme in ("bearer mbl.", "Basic ", "mbl.", "")]
+    if kind != "token":
+        found.append(("Authorization", f"Bearer {text}"))
+    if kind != "login":
+        found += [("Cookie", f"{cookie}={each}") for each in (text, f'"{text}"', f"mbl.{text}")]
+    if kind not in {
+        "session",
+        "opened",
+    }:  # which are the same, for those who keep cookies and those who do not
+        found.append(("Authorization", f"Bearer mbl.{text}"))
+        found += [("Cookie", f"{cookie}-link-{each}={text}") for each in ("", "x", "12345678")]
+    return found
 
 
 async def test_no_credential_passes_for_another(boards):
@@ -185,20 +203,12 @@ async def test_no_credential_passes_for_another(boards):
     }
     assert await me("", ("Authorization", f"Bearer mbl.{session}")) == 200
     for kind, text in values.items():
-        shown = [("Authorization", scheme + text) for scheme in ("bearer mbl.", "Basic ", "mbl.", "")]
-        if kind != "token":
-            shown.append(("Authorization", f"Bearer {text}"))
-            assert await posted("api/v1/login", text) == 401, kind
-        if kind not in {"session", "opened"}:
-            shown.append(("Authorization", f"Bearer mbl.{text}"))
-        if kind in {"token", "link"}:
-            shown += [("Cookie", f"{name}={each}") for each in (text, f'"{text}"', f"mbl.{text}")]
-        if kind != "link":
-            assert await posted("api/v1/links/redeem", text) == 401, kind
-        for line in shown:
+        for line in misplaced(kind, text, name):
             assert await me("", line) == 401, (kind, line)
         for field in ("token", "access_token", "link", "session"):
             assert await me(f"?{field}={text}") == 401, (kind, field)
+        for path, place in (("api/v1/login", "token"), ("api/v1/links/redeem", "link")):
+            assert place == kind or await posted(path, text) == 401, (kind, path)
     assert (await world.redeem(link)).status == 200, "none of that has used it up"
 
 

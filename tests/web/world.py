@@ -124,6 +124,11 @@ def cookies(answer: Answer) -> Lines:
     return [("Cookie", "; ".join(given))]
 
 
+def both(*shown: Lines) -> Lines:
+    """What a browser sends that has been given all these cookies."""
+    return [("Cookie", "; ".join(value for lines in shown for name, value in lines if name == "Cookie"))]
+
+
 async def login_cookie(world: World) -> Lines:
     """What a browser sends after a login with the token."""
     answer = await bare.ask(world.board, "POST", "api/v1/login", [], json.dumps({"token": TOKEN}).encode())
