@@ -9,7 +9,7 @@ from muxboard.access import links
 from muxboard.access.grants import Need, matches
 from muxboard.access.jwt import Refused
 from muxboard.access.keys import KeysUnavailable
-from muxboard.access.principal import LINK_GATE, Link
+from muxboard.access.principal import LINK_GATE, Link, shown
 from muxboard.config.values import Duration
 from muxboard.hosts import tmux
 from muxboard.problems import Code, Problem, invalid
@@ -43,6 +43,8 @@ class Links(Handler):
         if services.link_secret is None:
             raise Problem(Code.not_found, "This service makes no links: set auth.links.secret_file.")
         tmux.check_name(body.session)
+        if body.sub is not None and not shown(body.sub):
+            raise invalid("sub", "must be a name")
         seconds = self._seconds(body.ttl)
         link = Link(body.host, body.user, body.session, body.mode)
         token, expires_at = links.mint(services.link_secret, link, seconds, body.sub or "")
@@ -55,8 +57,8 @@ class Links(Handler):
         except ValueError as error:
             raise invalid("ttl", f"must {error}") from error
         longest = self.services.config.auth.links.max_ttl
-        if not 0 < seconds <= longest:
-            raise invalid("ttl", f"must be at most {longest}")
+        if not 1 <= seconds <= longest:  # a link's end is told in whole seconds
+            raise invalid("ttl", f"must be 1s to {longest}")
         return seconds
 
     def _url(self, token: str) -> str:
