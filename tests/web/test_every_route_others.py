@@ -106,6 +106,7 @@ async def test_no_answer_tells_of_what_is_out_of_reach(boards):
     )
     world.fresh()
     board = world.board
+    await board.service.sweeper.refresh(board.service.sweeper.hosts["local"])
     theirs = await world.terminal(bearer("alice"), user=OTHER, session=SECRET)
     marks = [mark.encode() for mark in ("hidden", OTHER, SECRET, theirs, "alice")]
 
@@ -120,6 +121,10 @@ async def test_no_answer_tells_of_what_is_out_of_reach(boards):
             answer = await world.ask(entry, shown)
             silent(answer.body, (who, entry.name))
             silent(str(list(answer.headers.get_all())).encode(), (who, entry.name))
+    for who in ("link-view", "link-control"):
+        hosts = (await bare.ask(board, "GET", "api/v1/inventory", people[who])).json["hosts"]
+        shown = [each["name"] for host in hosts for user in host["users"] for each in user["sessions"]]
+        assert shown == ["one"], who
 
     async def changes() -> None:
         name = f"{SECRET}-{len(board.machine.other.ls())}"

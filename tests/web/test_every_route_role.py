@@ -68,7 +68,7 @@ async def test_a_role_does_what_it_may_and_nothing_else(boards, way):
         terminal = UNKNOWN
         if entry.holds == "terminal" and role != "nobody":
             terminal = await world.terminal([*shown, ours])
-        link = await world.link() if "{link}" in str(entry.body) else ""
+        link = await world.link(sub=None) if "{link}" in str(entry.body) else ""
         before = await world.state()
         upgrade = UPGRADE if entry.socket else ()
         answer = await world.ask(entry, [*shown, *upgrade, ours], Place(terminal=terminal, link=link))

@@ -78,9 +78,10 @@ class World:
         assert answer.status == 201, answer
         return answer.json["id"]
 
-    async def link(self, mode: str = "view", session: str = "one", user: str = LOGIN) -> str:
-        """Return the token of a fresh link."""
-        body = json.dumps({"host": "local", "user": user, "session": session, "mode": mode}).encode()
+    async def link(self, mode: str = "view", session: str = "one", sub: str | None = "boss") -> str:
+        """Return the token of a fresh link. It is for somebody whose grants it must not bring along."""
+        wanted = {"host": "local", "user": LOGIN, "session": session, "mode": mode, "sub": sub}
+        body = json.dumps(wanted).encode()
         answer = await bare.ask(self.board, "POST", "api/v1/links", self.maker, body)
         assert answer.status == 201, answer
         return answer.json["token"]
