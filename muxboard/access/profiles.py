@@ -25,7 +25,7 @@ class Profile(NamedTuple):
 
     header: str = "Authorization"
     algorithms: tuple[str, ...] = ("RS256", "ES256")
-    name_claims: tuple[str, ...] = ("email", "preferred_username", "sub")
+    name_claims: tuple[str, ...] = ("email", "sub")  # not preferred_username, which people may choose
     groups_claim: str = "groups"
     issuer: str = ""
     groups_separator: str = ""
@@ -46,7 +46,6 @@ PROFILES: dict[str, Profile] = {
     "aws-alb": Profile(
         header="X-Amzn-Oidc-Data",
         algorithms=("ES256",),
-        name_claims=("email", "username", "sub"),
         needs_audience=False,
         padded=True,
         header_claims=("signer", "client"),

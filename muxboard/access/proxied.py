@@ -99,8 +99,10 @@ def principal(claims: dict[str, Any], provider: Provider) -> Principal:
 def _name(claims: dict[str, Any], claim: str) -> str:
     value = claims.get(claim)
     # A provider that says that it has not checked an address has said nothing about who it is.
-    if claim == "email" and claims.get("email_verified", True) is not True:
-        return ""
+    if claim == "email":
+        verified = claims.get("email_verified", True)
+        if not (verified is True or verified == "true"):  # Cognito's is a text
+            return ""
     return shown(value)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from muxboard.access.grants import Need
+from muxboard.problems import Code, Problem
 from muxboard.web import views
-from muxboard.web.handler import Access, Handler
+from muxboard.web.handler import NO_HOST, Access, Handler
 
 
 class Me(Handler):
@@ -52,6 +53,8 @@ class Refresh(Handler):
             for host in hosts
             if any(grants.allows(self.principal, Need.list, host.config.key, user) for user in host.users)
         ]
+        if key is not None and not reached:
+            raise Problem(Code.not_found, NO_HOST)
         for host in reached:
             host.hurry()
         sweeper.sweep_these(reached)

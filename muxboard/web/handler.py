@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.web")
 T = TypeVar("T")
 
+NO_HOST = "There is no such host."
 EXPIRED_LINES = Rate(6, 60)  # audit lines for one client's expired tokens
 PING_INTERVAL_S = 20.0
 PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of life, within 45
@@ -195,7 +196,7 @@ class Guard(tornado.web.RequestHandler):
         """Return a configured host. Raises ``not_found``."""
         host = self.services.sweeper.hosts.get(key)
         if host is None:
-            raise Problem(Code.not_found, "There is no such host.")
+            raise Problem(Code.not_found, NO_HOST)
         return host
 
     def reach(self, host: ManagedHost, user: str, need: Need, session: str | None = None) -> None:

@@ -22,15 +22,17 @@ class Seen:
     """What is believed of one request.
 
     Attributes:
-        host: The Host header's value, lower case; "" when there is none or it is malformed.
+        host: The host as the client named it, lower case; "" when there is none or it is malformed.
+        received: The Host header that came, which a proxy may have made its own.
         scheme: ``http`` or ``https``, as the browser sees it.
         client: The client's address.
     """
 
-    __slots__ = ("client", "host", "scheme")
+    __slots__ = ("client", "host", "received", "scheme")
 
-    def __init__(self, host: str, scheme: str, client: str) -> None:
+    def __init__(self, host: str, received: str, scheme: str, client: str) -> None:
         self.host = host
+        self.received = received
         self.scheme = scheme
         self.client = client
 
@@ -64,21 +66,20 @@ class Origins:
 
     def see(self, peer: str, scheme: str, headers: HTTPHeaders) -> Seen:
         """Return what is believed of a request; forwarding headers only from trusted proxies."""
-        host = _one(headers.get_list("Host"))
+        host = received = _one(headers.get_list("Host")).lower()
         if self._trusted(peer):
             forwarded = [
                 part.strip() for line in headers.get_list("X-Forwarded-For") for part in line.split(",")
             ]
             client = self._rightmost_untrusted(peer, forwarded)
-            host = _one(headers.get_list("X-Forwarded-Host")) or host
+            host = _one(headers.get_list("X-Forwarded-Host")).lower() or host
             proto = _one(headers.get_list("X-Forwarded-Proto")).lower()
             scheme = proto if proto in {"http", "https"} else scheme
         else:
             client = peer
-        host = host.lower()
         if host and host == self._public.netloc.lower():
             scheme = self._public.scheme  # TLS ends in front of us, whether or not that proxy is trusted
-        return Seen(host if _HOST.fullmatch(host) else "", scheme, client)
+        return Seen(host if _HOST.fullmatch(host) else "", received, scheme, client)
 
     def _trusted(self, peer: str) -> bool:
         try:
@@ -109,8 +110,13 @@ class Origins:
         return f"{seen.scheme}://{seen.host}{base_path}"
 
     def answers_to(self, seen: Seen) -> bool:
-        """Whether the service answers to the request's Host; others are rebound names."""
-        return bool(seen.host) and (seen.host in self._hosts or _name(seen.host) in self._hosts)
+        """Whether the service answers to the request's host; others are rebound names. Where a proxy forwards
+        another one, both must be ours: a page under a rebound name can forward whatever it likes to us, if
+        its browser runs where the proxy does."""
+        return self._ours(seen.host) and self._ours(seen.received)
+
+    def _ours(self, host: str) -> bool:
+        return host != "" and (host in self._hosts or _name(host) in self._hosts)
 
     def foreign(self, headers: HTTPHeaders) -> bool:
         """Whether a browser says that a page of another origin sent the request: even a read costs."""

@@ -56,15 +56,24 @@ async def test_namesakes_are_not_each_other():
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("verified", [False, "false", "true", 0, 1, None])
+@pytest.mark.parametrize("verified", [False, "false", "True", 0, 1, None, [], {}])
 async def test_an_address_that_was_not_verified_is_no_name(verified):
-    said = claims(email_verified=verified, preferred_username="ada")
+    # Nor is one that somebody may have chosen for themselves.
+    said = claims(email_verified=verified, preferred_username="boss@example.com")
     if verified is None:
         said["email_verified"] = None
     found = await JwtGate([provider()]).identify(
         asked(("Authorization", "Bearer " + jwts.signed("oauth2-proxy", said)))
     )
-    assert found.name == "ada"
+    assert found.name == "subject-1"
+
+
+@pytest.mark.parametrize("verified", [True, "true"])
+async def test_an_address_that_was_verified_is_a_name(verified):
+    text = token("oauth2-proxy", claims(email_verified=verified))
+    assert (await JwtGate([provider()]).identify(asked(("Authorization", f"Bearer {text}")))).name == (
+        "ada@example.com"
+    )
 
 
 async def test_of_two_proxies_the_one_that_vouches_counts():

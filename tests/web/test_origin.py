@@ -58,6 +58,25 @@ def test_forwarding_headers_count_from_trusted_proxies_alone():
     assert (seen.host, seen.scheme, seen.client) == ("inner", "http", "192.0.2.1")
 
 
+@pytest.mark.parametrize(
+    ("received", "forwarded", "answers"),
+    [
+        ("127.0.0.1:8765", "ops.example.com", True),
+        ("ops.example.com", "ops.example.com", True),
+        ("inner", "ops.example.com", False),
+        # A page under a rebound name, in a browser that runs where the proxy does.
+        ("evil.example:8765", "localhost", False),
+        ("evil.example", "ops.example.com", False),
+        ("", "ops.example.com", False),
+        ("127.0.0.1", "evil.example", False),
+    ],
+)
+def test_a_proxy_forwards_a_host_of_ours_to_a_host_of_ours(received, forwarded, answers):
+    known = origins(public_url="https://ops.example.com/")
+    sent = headers(("Host", received), ("X-Forwarded-Host", forwarded))
+    assert known.answers_to(known.see(PROXY, "http", sent)) is answers
+
+
 def test_underscore_twins_and_other_spellings_are_not_read():
     sent = headers(
         ("Host", "inner"), ("X_Forwarded_Host", "a"), ("X-Forwarded_For", "b"), ("Forwarded", "for=c")
