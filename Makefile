@@ -47,8 +47,9 @@ lock: ## Resolve the Python locks anew
 	tools/lock
 
 .PHONY: ready
-ready: .venv/dev.stamp $(page)
-	@tools/need chromium:chromium git:git ssh:openssh-client sshd:openssh-server sudo:sudo tmux:tmux
+ready: .venv/dev.stamp tests/proxies/node_modules/.stamp $(page)
+	@tools/need apache2:apache2-bin chromium:chromium git:git nginx:nginx-light ssh:openssh-client sshd:openssh-server \
+	  sudo:sudo tmux:tmux /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
 
 .venv/run.stamp: requirements.lock tools/venv
 	tools/venv requirements.lock
@@ -63,6 +64,11 @@ ready: .venv/dev.stamp $(page)
 # What is in the lock is installed as it is there, hashes checked, and tests/repo sees that nothing is missing in it.
 frontend/node_modules/.stamp: frontend/package-lock.json
 	tools/npm install --no-save --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+# The identity provider of tests/proxies.
+tests/proxies/node_modules/.stamp: tests/proxies/package-lock.json
+	tools/npm --prefix ../tests/proxies install --no-save --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 $(page): frontend/node_modules/.stamp $(page_sources)

@@ -1,0 +1,80 @@
+"""One whole set-up: a proxy, the muxboard behind it, and a tmux with a session in it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.proxies.people import GRANTS
+from tests.rig.ports import free_ports
+from tests.rig.service import Service, local_host
+from tests.rig.tmux import Tmux
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.proxies.fronts import Front
+    from tests.proxies.idp import Idp
+
+
+class Site:
+    """What the tests look at."""
+
+    def __init__(self, front: Front, idp: Idp, service: Service, tmux: Tmux) -> None:
+        self.front = front
+        self.idp = idp
+        self.service = service
+        self.tmux = tmux
+        self.url = front.url + "/"
+
+    @property
+    def me(self) -> str:
+        """Where the service says who is asking, through the proxy."""
+        return f"{self.url}api/v1/me"
+
+    @property
+    def log(self) -> str:
+        return f"--- {self.front.name}\n{self.front.log}\n--- muxboard\n{self.service.log}"
+
+
+def config(front: Front, idp: Idp) -> dict[str, Any]:
+    """Return muxboard's configuration behind a proxy."""
+    return {
+        "server": {"public_url": f"{front.url}/", "trusted_proxies": ["127.0.0.1/32"]},
+        "auth": {
+            "gate": "jwt",
+            "jwt": [
+                {
+                    "profile": front.profile,
+                    "header": front.header,
+                    "issuer": idp.url,
+                    "audience": front.name,
+                    "jwks_url": f"{idp.url}/jwks",
+                    "leeway": "0s",
+                }
+            ],
+        },
+        "grants": GRANTS,
+        "hosts": [local_host()],
+        # Tests of one site come faster than people.
+        "limits": {"login_failures": "10000/minute", "requests": "10000/minute"},
+    }
+
+
+@contextlib.contextmanager
+def running(front: Front, idp: Idp) -> Iterator[Site]:
+    """Start a set-up; end all of it."""
+    with contextlib.ExitStack() as stack:
+        tmux = Tmux(Path(tempfile.mkdtemp(prefix="mbtmux-", dir="/tmp")))
+        stack.callback(tmux.close)
+        [port] = free_ports(1)
+        told = config(front, idp)
+        told["server"]["bind"] = f"127.0.0.1:{port}"
+        service = Service(told, env={"TMUX_TMPDIR": str(tmux.folder)}, token=None)
+        stack.callback(service.close)
+        service.wait_until_ready()
+        stack.callback(front.close)
+        front.start(port, idp)
+        yield Site(front, idp, service, tmux)
