@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.proxies.filled import filled
 from tests.proxies.idp import Client
+from tests.proxies.people import SHORT_S
 from tests.rig.ports import free_ports
 from tests.rig.program import Program, private_folder
 from tests.rig.service import CHECKOUT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.proxies.idp import Idp
 
 COOKIE_SECRET = "a-cookie-secret-of-32-characters"
 URL = "https://mux.example.com"
 PROVIDER = "https://idp.example.com"
+APACHE_MODULES = "/usr/lib/apache2/modules"
 
 
 class Front:
@@ -32,12 +34,14 @@ class Front:
         name: Also the client id that the identity provider knows it by.
         callback: Where the identity provider sends people back to.
         profile: muxboard's ``auth.jwt.profile``.
+        access_life: Seconds that its access tokens live; 0 = as long as the ID tokens.
         programs: What runs, in the order of its start.
     """
 
     name: ClassVar[str]
     callback: ClassVar[str]
     profile: ClassVar[str] = "generic"
+    access_life: ClassVar[int] = 0
     header: ClassVar[str] = "Authorization"
 
     def __init__(self) -> None:
@@ -47,7 +51,7 @@ class Front:
 
     @property
     def client(self) -> Client:
-        return Client(self.name, self.url + self.callback)
+        return Client(self.name, self.url + self.callback, self.access_life)
 
     def start(self, upstream: int, idp: Idp) -> None:
         """Start it before the muxboard that listens on a port."""
@@ -135,4 +139,81 @@ class Nginx(Oauth2Proxy):
         self.run(argv, self.port, folder)
 
 
-FRONTS: tuple[type[Front], ...] = (Oauth2Proxy, Nginx)
+class Apache(Front):
+    """Apache with mod_auth_openidc."""
+
+    name = "apache"
+    callback = "/oidc/callback"
+    modules = (
+        *("mpm_event", "authn_core", "authz_core", "authz_user", "auth_openidc", "headers"),
+        *("proxy", "proxy_http"),
+    )
+
+    def start(self, upstream: int, idp: Idp) -> None:
+        folder = private_folder("apache")
+        (folder / "muxboard-secrets.conf").write_text(
+            f"OIDCClientSecret {self.client.secret}\nOIDCCryptoPassphrase {COOKIE_SECRET}\n"
+        )
+        site = filled(
+            "apache.conf",
+            {
+                URL: self.url,
+                PROVIDER: idp.url,
+                "*:443": f"127.0.0.1:{self.port}",
+                "ServerName mux.example.com": "ServerName 127.0.0.1",
+                "OIDCClientID muxboard": f"OIDCClientID {self.name}",
+                "/etc/apache2": str(folder),
+                "BeforeExpiry 60": f"BeforeExpiry {SHORT_S // 2}",
+                "Proto https": "Proto http",
+                "127.0.0.1:8765": f"127.0.0.1:{upstream}",
+            },
+        )
+        (folder / "site.conf").write_text(re.sub(r"(?m)^ *SSL.*\n", "", site))
+        modules = "".join(
+            f"LoadModule {name}_module {APACHE_MODULES}/mod_{name}.so\n" for name in self.modules
+        )
+        user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
+        (folder / "apache.conf").write_text(
+            f"{modules}{user}ServerRoot {folder}\nDefaultRuntimeDir {folder}\nPidFile {folder}/pid\n"
+            f"ServerName 127.0.0.1\nListen 127.0.0.1:{self.port}\nErrorLog /dev/stderr\nLogLevel info\n"
+            "Mutex sem\nStartServers 1\nInclude site.conf\n"
+        )
+        self.run(["apache2", "-DFOREGROUND", "-d", str(folder), "-f", "apache.conf"], self.port, folder)
+
+
+class Envoy(Front):
+    """Envoy with its OAuth2 filter. What it documents against underscores is left out: muxboard's own rule is
+    what the tests are about."""
+
+    name = "envoy"
+    callback = "/callback"
+    access_life = SHORT_S // 2  # it renews when the access token has ended, and the ID token must not have
+
+    def start(self, upstream: int, idp: Idp) -> None:
+        folder = private_folder("envoy")
+        for name, text in (("client-secret", self.client.secret), ("hmac-secret", COOKIE_SECRET)):
+            secret = {"name": name, "generic_secret": {"secret": {"inline_string": text}}}
+            kind = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+            (folder / f"{name}.yaml").write_text(json.dumps({"resources": [{"@type": kind, **secret}]}))
+        text = filled(
+            "envoy.yaml",
+            {
+                URL: self.url,
+                PROVIDER: idp.url,
+                "address: 0.0.0.0, port_value: 443": f"address: 127.0.0.1, port_value: {self.port}",
+                "address: idp.example.com, port_value: 443": "address: 127.0.0.1, port_value: "
+                + idp.url.rpartition(":")[2],
+                "port_value: 8765": f"port_value: {upstream}",
+                "client_id: muxboard": f"client_id: {self.name}",
+                "/etc/envoy": str(folder),
+                "headers_with_underscores_action: REJECT_REQUEST": "headers_with_underscores_action: ALLOW",
+            },
+        )
+        text = re.sub(r"(?m)^( *)transport_socket:\n(?:\1 .*\n)+", "", text)
+        (folder / "envoy.yaml").write_text(text)
+        envoy = str(Path(sys.prefix) / "bin" / "envoy")
+        argv = [envoy, "-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1"]
+        self.run([*argv, "--component-log-level", "oauth2:debug"], self.port, folder)
+
+
+FRONTS: tuple[type[Front], ...] = (Oauth2Proxy, Nginx, Apache, Envoy)

@@ -1,7 +1,8 @@
 // An identity provider: a real OpenID provider on loopback, whose people need no password.
 // Usage: node idp.mjs SETTINGS.json   Prints its address once it listens.
 //
-// SETTINGS: port; clients: [{id, secret, redirect}]; audience of the access tokens, which are JWTs;
+// SETTINGS: port; clients: [{id, secret, redirect, access_life}]; audience of the access tokens, which
+// are JWTs, and live access_life seconds, or as long as the ID token;
 // people: {name: {claims, life, renews}}: what is said of them, how many seconds their tokens live, and whether
 // they get a refresh token.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
@@ -16,6 +17,7 @@ const signing = { ...privateKey.export({ format: "jwk" }), use: "sig", alg: "RS2
 
 const person = (name) => settings.people[name];
 const claimsOf = (name) => ({ email_verified: true, ...person(name).claims });
+const accessLife = Object.fromEntries(settings.clients.map((client) => [client.id, client.access_life]));
 const life = (name) => person(name).life;
 
 const provider = new Provider(issuer, {
@@ -40,7 +42,7 @@ const provider = new Provider(issuer, {
   expiresWithSession: async () => false,
   extraTokenClaims: async (_ctx, token) => (token.accountId ? claimsOf(token.accountId) : undefined),
   ttl: {
-    AccessToken: (_ctx, token) => life(token.accountId),
+    AccessToken: (_ctx, token, client) => accessLife[client.clientId] || life(token.accountId),
     IdToken: (ctx) => life(ctx.oidc.account.accountId),
     Grant: 3600,
     Interaction: 600,

@@ -19,10 +19,15 @@ SCOPE = "openid email groups"
 
 
 class Client(NamedTuple):
-    """A proxy, as the provider knows it."""
+    """A proxy, as the provider knows it.
+
+    Attributes:
+        access_life: Seconds that its access tokens live; 0 = as long as the ID tokens.
+    """
 
     id: str
     redirect: str
+    access_life: int = 0
     secret: str = "secret-of-a-proxy-in-the-tests"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 LONG_S = 600
-SHORT_S = 12
+SHORT_S = 10
 
 
 class Person(NamedTuple):
