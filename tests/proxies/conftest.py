@@ -9,11 +9,10 @@ import pytest
 from tests.proxies.fronts import FRONTS, Front
 from tests.proxies.idp import Idp
 from tests.proxies.site import Site, running
-from tests.proxies.visitor import Visitor
 from tests.rig.browser import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="package")
@@ -47,18 +46,6 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
     if report is not None and report.failed and site is not None:
         report.sections.append(("what the programs said", site.log[-6000:]))
         print(site.log[-6000:])
-
-
-@pytest.fixture
-def visit(site: Site) -> Callable[[str], Visitor]:
-    """Call it with a name for somebody who has logged in at the proxy."""
-
-    def log_in(name: str) -> Visitor:
-        visitor = Visitor()
-        visitor.log_in(site.url, name)
-        return visitor
-
-    return log_in
 
 
 class TwoHomes(Watch):

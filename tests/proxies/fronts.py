@@ -187,6 +187,7 @@ class Envoy(Front):
 
     name = "envoy"
     callback = "/callback"
+    header = "X-Id-Token"
     access_life = SHORT_S // 2  # it renews when the access token has ended, and the ID token must not have
 
     def start(self, upstream: int, idp: Idp) -> None:

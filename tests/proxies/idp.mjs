@@ -1,8 +1,8 @@
 // An identity provider: a real OpenID provider on loopback, whose people need no password.
 // Usage: node idp.mjs SETTINGS.json   Prints its address once it listens.
 //
-// SETTINGS: port; clients: [{id, secret, redirect, access_life}]; audience of the access tokens, which
-// are JWTs, and live access_life seconds, or as long as the ID token;
+// SETTINGS: port; clients: [{id, secret, redirect, access_life}], whose access tokens live access_life
+// seconds, 0: as long as the ID token;
 // people: {name: {claims, life, renews}}: what is said of them, how many seconds their tokens live, and whether
 // they get a refresh token.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
@@ -40,7 +40,6 @@ const provider = new Provider(issuer, {
   issueRefreshToken: async (_ctx, _client, code) => person(code.accountId).renews,
   rotateRefreshToken: false,
   expiresWithSession: async () => false,
-  extraTokenClaims: async (_ctx, token) => (token.accountId ? claimsOf(token.accountId) : undefined),
   ttl: {
     AccessToken: (_ctx, token, client) => accessLife[client.clientId] || life(token.accountId),
     IdToken: (ctx) => life(ctx.oidc.account.accountId),
@@ -49,20 +48,7 @@ const provider = new Provider(issuer, {
     RefreshToken: 3600,
     Session: 3600,
   },
-  features: {
-    devInteractions: { enabled: false },
-    resourceIndicators: {
-      enabled: true,
-      defaultResource: () => `urn:${settings.audience}`,
-      useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
-        scope: "openid email groups offline_access",
-        audience: settings.audience,
-        accessTokenFormat: "jwt",
-        jwt: { sign: { alg: "RS256" } },
-      }),
-    },
-  },
+  features: { devInteractions: { enabled: false } },
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   // Who logs in has consented.
   loadExistingGrant: async (ctx) => {
@@ -71,7 +57,6 @@ const provider = new Provider(issuer, {
       accountId: ctx.oidc.session.accountId,
     });
     grant.addOIDCScope("openid email groups offline_access");
-    grant.addResourceScope(`urn:${settings.audience}`, "openid email groups offline_access");
     await grant.save();
     return grant;
   },

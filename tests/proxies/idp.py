@@ -52,7 +52,6 @@ class Idp:
         self.clients = {client.id: client for client in clients}
         settings = {
             "port": port,
-            "audience": "muxboard",
             "clients": [client._asdict() for client in clients],
             "people": {name: person._asdict() for name, person in PEOPLE.items()},
         }

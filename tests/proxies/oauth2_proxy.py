@@ -214,8 +214,16 @@ class Everything(Base):
         self._auto_finish = False
         here = self.detach()
         await there.write(self._head(session) + self.request.body)
-        away = _pump(here, there) if self._upgrade else _drop(here)
-        await asyncio.gather(_pump(there, here), away)
+        # A tunnel only where the service agrees to one: what else follows is a request that nobody looked at.
+        head = await there.read_until(b"\r\n\r\n")
+        await here.write(head)
+        if self._upgrade and not head.startswith(b"HTTP/1.1 101 "):
+            length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+            await here.write(await there.read_bytes(int(length[1]) if length else 0))
+            there.close()
+            here.close()
+            return
+        await asyncio.gather(_pump(there, here), _pump(here, there) if self._upgrade else _drop(here))
 
     head = post = put = patch = delete = options = get
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.proxies.people import GRANTS
+from tests.proxies.visitor import Visitor
 from tests.rig.ports import free_ports
 from tests.rig.service import Service, local_host
 from tests.rig.tmux import Tmux
@@ -20,19 +22,44 @@ if TYPE_CHECKING:
 
 
 class Site:
-    """What the tests look at."""
+    """What the tests look at.
 
-    def __init__(self, front: Front, idp: Idp, service: Service, tmux: Tmux) -> None:
+    Attributes:
+        url: Where people go: the proxy.
+        direct: Where nobody should: muxboard itself.
+    """
+
+    def __init__(self, front: Front, idp: Idp, service: Service, tmux: Tmux, port: int) -> None:
         self.front = front
         self.idp = idp
         self.service = service
         self.tmux = tmux
         self.url = front.url + "/"
+        self.direct = f"http://127.0.0.1:{port}/"
+        self._visitors: dict[str, Visitor] = {}
 
     @property
     def me(self) -> str:
         """Where the service says who is asking, through the proxy."""
         return f"{self.url}api/v1/me"
+
+    def visitor(self, name: str) -> Visitor:
+        """Somebody who has logged in at the proxy."""
+        if name not in self._visitors:
+            visitor = Visitor()
+            visitor.log_in(self.url, name)
+            self._visitors[name] = visitor
+        return self._visitors[name]
+
+    def token(self, name: str) -> str:
+        """A good ID token of somebody's, as the proxy gets it: what nobody must be able to hand in."""
+        return str(self.idp.tokens(self.front.name, name)["id_token"])
+
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """muxboard's audit lines so far."""
+        lines = (json.loads(line) for line in self.service.log.splitlines() if line.startswith("{"))
+        return [line for line in lines if "event" in line]
 
     @property
     def log(self) -> str:
@@ -77,4 +104,4 @@ def running(front: Front, idp: Idp) -> Iterator[Site]:
         service.wait_until_ready()
         stack.callback(front.close)
         front.start(port, idp)
-        yield Site(front, idp, service, tmux)
+        yield Site(front, idp, service, tmux, port)

@@ -92,9 +92,12 @@ def test_a_terminal_lives_as_long_as_the_login_is_renewed(log_in, browser, page,
         log_in("eve", other).attach(session)
         expect(Terminal(other).ended).to_contain_text("login expired", timeout=PAST_END_S * 1000)
         until(lambda: len(site.tmux.clients(session)) == 1, "the end of the terminal's client")
-    assert '"terminal.end","result":"expired"' in site.service.log
+    ends = [line for line in site.audit if line["event"] == "terminal.end"]
+    assert [line["result"] for line in ends if line["principal"] == "eve@example.com"] == ["expired"]
 
     page.wait_for_function("(end) => Date.now() / 1000 > end + 1", arg=first, timeout=PAST_END_S * 1000)
     terminal.type("after the first end").wait_for("after the first end")
     expect(terminal.state).to_have_text("connected")
     expect(terminal.ended).to_have_count(0)
+    mine = [line["event"] for line in site.audit if line.get("principal") == "kim@example.com"]
+    assert mine == ["terminal.start"], "it is still the first one"

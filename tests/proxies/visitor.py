@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -25,6 +27,9 @@ class Visitor:
     def cookies(self, url: str) -> dict[str, str]:
         return self._jars.setdefault(urlsplit(url).netloc, {})
 
+    def cookie_line(self, url: str) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self.cookies(url).items())
+
     def get(self, url: str, headers: Iterable[tuple[str, str]] = (), method: str = "GET") -> Answer:
         """One request, redirects not followed."""
         return self._request(method, url, b"", headers)
@@ -34,12 +39,22 @@ class Visitor:
         form = [("Content-Type", "application/x-www-form-urlencoded")]
         return self._request("POST", url, urlencode(fields).encode(), form)
 
+    def raw(self, url: str, text: bytes) -> bytes:
+        """Send bytes as they are on one connection; return all that is answered until it is closed."""
+        parts, answer = urlsplit(url), b""
+        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=TIMEOUT_S) as wire:
+            wire.sendall(text)
+            with contextlib.suppress(ConnectionResetError):
+                while got := wire.recv(65536):
+                    answer += got
+        return answer
+
     def follow(self, url: str, until: str = "\0") -> tuple[str, Answer | None]:
         """Follow redirects; return where they end, and the answer there. ``until`` is not asked any more."""
         for _ in range(HOPS):
             if url.startswith(until):
                 return url, None
-            answer = self.get(url)
+            answer = self.get(url, [("Accept", "text/html")])
             if answer.status not in {301, 302, 303, 307}:
                 return url, answer
             url = urljoin(url, answer.headers["Location"])
@@ -63,7 +78,7 @@ class Visitor:
             host = any(name.lower() == "host" for name, _ in sent)
             connection.putrequest(method, path, skip_host=host, skip_accept_encoding=True)
             if jar:
-                connection.putheader("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))
+                connection.putheader("Cookie", self.cookie_line(url))
             if body:
                 connection.putheader("Content-Length", str(len(body)))
             for name, value in sent:
