@@ -43,6 +43,25 @@ async def test_a_body_beyond_64_kib_is_413_before_it_is_read_or_known_who_asks(b
         assert problem(answer)["request_id"].encode() in answer.partition(b"\r\n\r\n")[0]
 
 
+@pytest.mark.parametrize(
+    ("request_line", "token", "expected"),
+    [
+        ("GET /api/v1/me", None, 401),
+        ("GET /api/v1/me", "wrong", 401),
+        ("DELETE /api/v1/me", TOKEN, 405),
+        ("GET /nothing", TOKEN, 404),
+        (f"POST /{SESSIONS}", None, 401),
+    ],
+)
+async def test_a_refusal_says_whether_the_connection_is_closed_after_it(board, request_line, token, expected):
+    """A proxy that keeps connections would lose the next request, which may be somebody else's."""
+    request = head(board, request_line, "Content-Length: 0", token=token)
+    answer = await raw(board.port, request + head(board, "GET /healthz", "Connection: close"))
+    assert status(answer) == expected
+    closing = b"\r\nConnection: close\r\n" in answer.partition(b"\r\n\r\n")[0]
+    assert closing == (answer.count(b"HTTP/1.1 ") == 1)
+
+
 @pytest.mark.parametrize("token", [TOKEN, None])
 async def test_a_chunked_body_beyond_64_kib_is_refused(board, token):
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
