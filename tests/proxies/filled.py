@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = CHECKOUT / "packaging" / "proxies"
+# What stands in them for muxboard, as people come to it, and for the identity provider.
+URL = "https://mux.example.com"
+PROVIDER = "https://idp.example.com"
 
 
 def filled(name: str, changes: Mapping[str, str]) -> str:

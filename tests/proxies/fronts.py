@@ -6,12 +6,11 @@ import contextlib
 import json
 import os
 import re
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tests.proxies.filled import filled
+from tests.proxies.filled import PROVIDER, URL, filled
 from tests.proxies.idp import Client
 from tests.proxies.people import SHORT_S
 from tests.rig.ports import free_ports
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from tests.proxies.idp import Idp
 
 COOKIE_SECRET = "a-cookie-secret-of-32-characters"
-URL = "https://mux.example.com"
-PROVIDER = "https://idp.example.com"
 APACHE_MODULES = "/usr/lib/apache2/modules"
 
 
@@ -57,8 +54,8 @@ class Front:
         """Start it before the muxboard that listens on a port."""
         raise NotImplementedError
 
-    def run(self, argv: list[str], port: int, folder: Path, **options: signal.Signals) -> None:
-        program = Program(argv, port, folder, **options)
+    def run(self, argv: list[str], port: int, folder: Path) -> None:
+        program = Program(argv, port, folder)
         self.programs.append(program)
         program.wait_until_ready()
 
@@ -96,7 +93,7 @@ class Oauth2Proxy(Front):
                 '"muxboard"': f'"{self.name}"',
                 "127.0.0.1:4180": f"127.0.0.1:{port}",
                 "cookie_secure = true": "cookie_secure = false",
-                '"4m"': '"4s"',
+                '"3m"': '"2s"',
                 **changes,
             },
         )
@@ -163,7 +160,7 @@ class Apache(Front):
                 "ServerName mux.example.com": "ServerName 127.0.0.1",
                 "OIDCClientID muxboard": f"OIDCClientID {self.name}",
                 "/etc/apache2": str(folder),
-                "BeforeExpiry 60": f"BeforeExpiry {SHORT_S // 2}",
+                "BeforeExpiry 120": f"BeforeExpiry {SHORT_S - 2}",
                 "Proto https": "Proto http",
                 "127.0.0.1:8765": f"127.0.0.1:{upstream}",
             },

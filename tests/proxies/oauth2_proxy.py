@@ -1,7 +1,7 @@
-"""A stand-in for oauth2-proxy, which cannot be had from a package here. It is not oauth2-proxy.
+"""A stand-in for oauth2-proxy, of which there is no package to install. It is not oauth2-proxy.
 
-It reads oauth2-proxy's own configuration file, of the keys in ``SETTINGS`` alone, logs people in by a real code
-flow, and imitates what matters to a service behind it:
+It reads oauth2-proxy's own configuration file, of the keys in ``SETTINGS`` alone, logs people in by a real
+code flow, and imitates what matters to a service behind it:
 
 - the session is the server's, its cookie a ticket; older than ``cookie_refresh`` it is refreshed by the next
   request, and once the token has expired it is over;
@@ -144,7 +144,6 @@ class Base(RequestHandler):
     def cookie(self, name: str, value: str) -> None:
         secure = self.proxy.settings["cookie_secure"]
         self.set_signed_cookie(name, value, httponly=True, secure=secure, samesite="Lax", path="/")
-
 
     async def to_login(self, back: str) -> None:
         back = back if re.match(r"/(?![/\\])", back) else "/"

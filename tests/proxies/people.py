@@ -1,4 +1,4 @@
-"""Who logs in: what the identity provider says of them, and what muxboard grants them."""
+"""Who logs in, and what the identity provider says of them. What they may do: packaging's muxboard.toml."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ PEOPLE = {
     "eve": _person("eve", "sre", life=SHORT_S, renews=False),
     "kim": _person("kim", "sre", life=SHORT_S),
 }
-GRANTS = [
-    {"principals": ["ada@example.com"], "role": "admin"},
-    {"groups": ["sre"], "role": "operator"},
-    {"principals": ["vic@example.com"], "role": "viewer"},
-]

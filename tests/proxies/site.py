@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.proxies.people import GRANTS
+from tests.proxies.filled import PROVIDER, URL, filled
 from tests.proxies.visitor import Visitor
 from tests.rig.ports import free_ports
 from tests.rig.service import Service, local_host
@@ -66,28 +67,24 @@ class Site:
         return f"--- {self.front.name}\n{self.front.log}\n--- muxboard\n{self.service.log}"
 
 
-def config(front: Front, idp: Idp) -> dict[str, Any]:
-    """Return muxboard's configuration behind a proxy."""
-    return {
-        "server": {"public_url": f"{front.url}/", "trusted_proxies": ["127.0.0.1/32"]},
-        "auth": {
-            "gate": "jwt",
-            "jwt": [
-                {
-                    "profile": front.profile,
-                    "header": front.header,
-                    "issuer": idp.url,
-                    "audience": front.name,
-                    "jwks_url": f"{idp.url}/jwks",
-                    "leeway": "0s",
-                }
-            ],
+def config(front: Front, idp: Idp, port: int) -> dict[str, Any]:
+    """Return the configuration that people are given, for one proxy and this machine."""
+    text = filled(
+        "muxboard.toml",
+        {
+            "127.0.0.1:8765": f"127.0.0.1:{port}",
+            URL: front.url,
+            PROVIDER: idp.url,
+            '"oauth2-proxy"': f'"{front.profile}"',
+            '"Authorization"': f'"{front.header}"',
+            '"muxboard"': f'"{front.name}"',
         },
-        "grants": GRANTS,
-        "hosts": [local_host()],
-        # Tests of one site come faster than people.
-        "limits": {"login_failures": "10000/minute", "requests": "10000/minute"},
-    }
+    )
+    told = tomllib.loads(text)
+    told["auth"]["jwt"][0]["leeway"] = "0s"  # all clocks are one
+    # Tests of one site come faster than people.
+    told["limits"] = {"login_failures": "10000/minute", "requests": "10000/minute"}
+    return told | {"hosts": [local_host()]}
 
 
 @contextlib.contextmanager
@@ -97,9 +94,7 @@ def running(front: Front, idp: Idp) -> Iterator[Site]:
         tmux = Tmux(Path(tempfile.mkdtemp(prefix="mbtmux-", dir="/tmp")))
         stack.callback(tmux.close)
         [port] = free_ports(1)
-        told = config(front, idp)
-        told["server"]["bind"] = f"127.0.0.1:{port}"
-        service = Service(told, env={"TMUX_TMPDIR": str(tmux.folder)}, token=None)
+        service = Service(config(front, idp, port), env={"TMUX_TMPDIR": str(tmux.folder)}, token=None)
         stack.callback(service.close)
         service.wait_until_ready()
         stack.callback(front.close)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
 
@@ -33,15 +32,14 @@ def log_in(page, site):
     return go
 
 
-@contextlib.contextmanager
-def other_person(browser, watch):
-    """A page of a browser profile of its own."""
+@pytest.fixture
+def other(browser, watch):
+    """A page of another person's browser. Both ask for what a login that is over no longer gives."""
+    watch.expect(REFUSED)
     context = browser.new_context()
     watch.attach(context)
-    try:
-        yield context.new_page()
-    finally:
-        context.close()
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
@@ -82,16 +80,14 @@ def test_somebody_without_a_grant_is_let_in_and_sees_nothing(log_in, page, site,
     assert (answer.status, answer.json()["code"]) == (403, "forbidden")
 
 
-def test_a_terminal_lives_as_long_as_the_login_is_renewed(log_in, browser, page, site, session, watch):
+def test_a_terminal_lives_as_long_as_the_login_is_renewed(log_in, page, other, site, session):
     """Of two people whose tokens live shortly, the proxy can renew one's."""
-    watch.expect(REFUSED)
     renewed = log_in("kim")
     first = page.evaluate("fetch('api/v1/me').then((answer) => answer.json()).then((me) => me.expires_at)")
     terminal = renewed.attach(session)
-    with other_person(browser, watch) as other:
-        log_in("eve", other).attach(session)
-        expect(Terminal(other).ended).to_contain_text("login expired", timeout=PAST_END_S * 1000)
-        until(lambda: len(site.tmux.clients(session)) == 1, "the end of the terminal's client")
+    log_in("eve", other).attach(session)
+    expect(Terminal(other).ended).to_contain_text("login expired", timeout=PAST_END_S * 1000)
+    until(lambda: len(site.tmux.clients(session)) == 1, "the end of the terminal's client")
     ends = [line for line in site.audit if line["event"] == "terminal.end"]
     assert [line["result"] for line in ends if line["principal"] == "eve@example.com"] == ["expired"]
 

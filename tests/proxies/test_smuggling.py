@@ -1,4 +1,4 @@
-"""Whoever is logged in at a proxy stays who they are, whatever they send along; and nobody is somebody without it."""
+"""Whoever is logged in at a proxy stays who they are, whatever they send along; nobody else is anybody."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ LINES = {
     "underscore twins": [("{twin}", "{value}"), ("{twin}", "{value}")],
     "other usual headers": [("X-Id-Token", "{token}"), ("X-Forwarded-Access-Token", "{token}")],
     "other usual headers, underscored": [("X_Id_Token", "{token}"), ("X_Forwarded_Access_Token", "{token}")],
-    "environment": [("OIDC_id_token", "{token}"), ("OIDC-id-token", "{token}"), ("HTTP_AUTHORIZATION", "{value}")],
+    "environment": [
+        ("OIDC_id_token", "{token}"),
+        ("OIDC-id-token", "{token}"),
+        ("HTTP_AUTHORIZATION", "{value}"),
+    ],
     "products": [("Cf-Access-Jwt-Assertion", "{token}"), ("X-Amzn-Oidc-Data", "{token}")],
     "names": [("X-Auth-Request-Email", OTHER), ("X-Forwarded-User", OTHER), ("X-Forwarded-Email", OTHER)],
     "more names": [("X-Remote-User", OTHER), ("Remote-User", OTHER), ("X-Forwarded-Groups", "sre")],
@@ -41,8 +45,15 @@ LINES = {
     "upgrade": [("Connection", "Upgrade"), ("Upgrade", "h2c"), ("{header}", "{value}")],
     "forwarded for": [("X-Forwarded-For", "127.0.0.1"), ("X-Real-IP", "127.0.0.1"), ("{header}", "{value}")],
     "forwarded host": [("X-Forwarded-Host", "evil.example.com"), ("X-Forwarded-Proto", "https")],
-    "forwarded host, also ours": [("X-Forwarded-Host", "evil.example.com"), ("X-Forwarded-Host", "127.0.0.1")],
-    "rewritten": [("X-Forwarded-Uri", "/oauth2/auth"), ("X-Original-URL", "/oauth2/auth"), ("{header}", "{value}")],
+    "forwarded host, also ours": [
+        ("X-Forwarded-Host", "evil.example.com"),
+        ("X-Forwarded-Host", "127.0.0.1"),
+    ],
+    "rewritten": [
+        ("X-Forwarded-Uri", "/oauth2/auth"),
+        ("X-Original-URL", "/oauth2/auth"),
+        ("{header}", "{value}"),
+    ],
     "health check": [("User-Agent", "GoogleHC/1.0"), ("{header}", "{value}")],
     "oversized": [("{header}", "{value}" + "a" * OVERSIZED)],
     "link session": [("Authorization", "Bearer mbl.{token}")],
@@ -138,7 +149,8 @@ FIRST = {
     ),
     "in a tunnel that is none": (
         "GET /api/v1/me HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nConnection: Upgrade\r\n"
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 777\r\nSec-WebSocket-Key: nf6dB8Pb/BLinZ7UexUXHg==\r\n\r\n"
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 777\r\n"
+        "Sec-WebSocket-Key: nf6dB8Pb/BLinZ7UexUXHg==\r\n\r\n"
     ),
 }
 
@@ -157,8 +169,10 @@ def test_no_second_request_hides_in_the_first(site, told, first):
         assert who(visitor.get(site.me))[0]["name"] == "vic@example.com"
 
 
-@pytest.mark.parametrize("lines", [[], LINES["names"], LINES["more names"]], ids=["nothing", "names", "more names"])
+@pytest.mark.parametrize(
+    "lines", [[], LINES["names"], LINES["more names"]], ids=["nothing", "names", "more names"]
+)
 def test_muxboard_itself_lets_nobody_in_without_a_token(site, lines):
-    """The tests come from the address of the trusted proxy, and even so a name without a signature counts nothing."""
+    """The tests come from the trusted proxy's address; even so a name without a signature counts nothing."""
     answer = Visitor().get(f"{site.direct}api/v1/me", lines)
     assert (answer.status, answer.json()["code"]) == (401, "unauthenticated")

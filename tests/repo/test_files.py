@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NODE_FOLDERS = ("frontend", "tests/proxies")
 
 # In brackets, so that this line is not its own finding.
 HOMES = re.compile(rf"(?<![\w}}])(?:/[r]oot/|/[U]sers/\w|{re.escape(str(Path.home()))}/[.\w])")
@@ -43,7 +44,8 @@ def test_no_lock_names_an_index():
             text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("#"))
             assert not INDEXES.search(text), path
             assert "://" not in text, path
-    assert '"resolved"' not in (ROOT / "frontend/package-lock.json").read_text()
+    for folder in NODE_FOLDERS:
+        assert '"resolved"' not in (ROOT / folder / "package-lock.json").read_text(), folder
 
 
 def test_the_index_rule_sees_one():
@@ -88,9 +90,10 @@ def test_every_locked_package_has_a_hash(lock):
     assert [block.split()[0] for block in blocks if "==" in block and "--hash=sha256:" not in block] == []
 
 
-def test_the_page_lock_holds_what_the_page_asks_for():
-    asked = json.loads((ROOT / "frontend/package.json").read_text())
-    packages = json.loads((ROOT / "frontend/package-lock.json").read_text())["packages"]
+@pytest.mark.parametrize("folder", NODE_FOLDERS)
+def test_the_page_lock_holds_what_the_page_asks_for(folder):
+    asked = json.loads((ROOT / folder / "package.json").read_text())
+    packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
     for kind in ("dependencies", "devDependencies"):
-        assert packages[""].get(kind) == asked[kind]
-        assert [name for name in asked[kind] if "integrity" not in packages[f"node_modules/{name}"]] == []
+        assert packages[""].get(kind) == asked.get(kind)
+    assert [name for name, entry in packages.items() if name and "integrity" not in entry] == []

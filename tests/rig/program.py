@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,7 +13,7 @@ from tests.rig.ports import listens
 from tests.rig.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 START_S = 20
 STOP_S = 10
@@ -27,32 +26,17 @@ class Program:
         argv: What to run, from ``folder``.
         port: The loopback port that it will listen on.
         folder: Its files; goes away with it.
-        end: The signal that ends it.
     """
 
-    def __init__(
-        self,
-        argv: Sequence[str],
-        port: int,
-        folder: Path,
-        *,
-        end: signal.Signals = signal.SIGTERM,
-        env: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, argv: Sequence[str], port: int, folder: Path) -> None:
         self.port = port
         self.folder = folder
-        self._end = end
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 argv,
                 cwd=folder,
-                env={
-                    "PATH": f"{os.environ['PATH']}:/usr/sbin",
-                    "HOME": str(folder),
-                    "LANG": "C.UTF-8",
-                    **(env or {}),
-                },
+                env={"PATH": f"{os.environ['PATH']}:/usr/sbin", "HOME": str(folder), "LANG": "C.UTF-8"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -76,7 +60,7 @@ class Program:
     def close(self) -> None:
         """End it and remove its folder. Idempotent."""
         if self.process.poll() is None:
-            self.process.send_signal(self._end)
+            self.process.terminate()
             try:
                 self.process.wait(STOP_S)
             except subprocess.TimeoutExpired:
