@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+SHOWN = 6000  # characters of logs with a failure
+
+
 @pytest.fixture(scope="package")
 def fronts() -> dict[str, Front]:
     return {kind.name: kind() for kind in FRONTS}
@@ -44,8 +47,7 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
     report = getattr(request.node, "report_call", None)
     site = request.node.funcargs.get("site")
     if report is not None and report.failed and site is not None:
-        report.sections.append(("what the programs said", site.log[-6000:]))
-        print(site.log[-6000:])
+        report.sections.append(("what the programs said", site.log[-SHOWN:]))
 
 
 class TwoHomes(Watch):

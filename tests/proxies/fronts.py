@@ -15,7 +15,6 @@ from tests.proxies.idp import Client
 from tests.proxies.people import SHORT_S
 from tests.rig.ports import free_ports
 from tests.rig.program import Program, private_folder
-from tests.rig.service import CHECKOUT
 
 if TYPE_CHECKING:
     from tests.proxies.idp import Idp
@@ -98,10 +97,8 @@ class Oauth2Proxy(Front):
             },
         )
         (folder / "oauth2-proxy.cfg").write_text(text)
-        module = "tests.proxies.oauth2_proxy"
-        python = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); import runpy; "
-        python += f"sys.argv = ['', 'oauth2-proxy.cfg']; runpy.run_module({module!r}, run_name='__main__')"
-        self.run([sys.executable, "-c", python], port, folder)
+        stand_in = str(Path(__file__).with_name("oauth2_proxy.py"))
+        self.run([sys.executable, "-I", stand_in, "oauth2-proxy.cfg"], port, folder)
 
 
 class Nginx(Oauth2Proxy):

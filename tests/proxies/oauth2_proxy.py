@@ -14,7 +14,7 @@ code flow, and imitates what matters to a service behind it:
 - ``api_routes`` get 401, other paths the way to the login;
 - a WebSocket is looked at when it is opened, and never again.
 
-Usage: python -m tests.proxies.oauth2_proxy FILE
+Usage: python oauth2_proxy.py FILE
 """
 
 from __future__ import annotations

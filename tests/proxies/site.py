@@ -38,6 +38,7 @@ class Site:
         self.url = front.url + "/"
         self.direct = f"http://127.0.0.1:{port}/"
         self._visitors: dict[str, Visitor] = {}
+        self._tokens: dict[str, str] = {}
 
     @property
     def me(self) -> str:
@@ -54,7 +55,9 @@ class Site:
 
     def token(self, name: str) -> str:
         """A good ID token of somebody's, as the proxy gets it: what nobody must be able to hand in."""
-        return str(self.idp.tokens(self.front.name, name)["id_token"])
+        if name not in self._tokens:
+            self._tokens[name] = str(self.idp.tokens(self.front.name, name)["id_token"])
+        return self._tokens[name]
 
     @property
     def audit(self) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.rig.service import Answer
@@ -19,9 +20,14 @@ TIMEOUT_S = 20
 
 
 class Visitor:
-    """Somebody's browser without a screen. Cookies are kept for each host and port apart."""
+    """Somebody's browser without a screen. Cookies are kept for each host and port apart.
 
-    def __init__(self) -> None:
+    Args:
+        address: The loopback address to come from.
+    """
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self._address = address
         self._jars: dict[str, dict[str, str]] = {}
 
     def cookies(self, url: str) -> dict[str, str]:
@@ -30,9 +36,13 @@ class Visitor:
     def cookie_line(self, url: str) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies(url).items())
 
-    def get(self, url: str, headers: Iterable[tuple[str, str]] = (), method: str = "GET") -> Answer:
+    def get(self, url: str, headers: Iterable[tuple[str, str]] = ()) -> Answer:
         """One request, redirects not followed."""
-        return self._request(method, url, b"", headers)
+        return self._request("GET", url, b"", headers)
+
+    def send(self, url: str, what: Any, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+        """Send JSON."""
+        return self._request("POST", url, json.dumps(what).encode(), headers)
 
     def post(self, url: str, fields: Mapping[str, str]) -> Answer:
         """Send a form."""
@@ -72,7 +82,9 @@ class Visitor:
     def _request(self, method: str, url: str, body: bytes, headers: Iterable[tuple[str, str]]) -> Answer:
         parts, jar = urlsplit(url), self.cookies(url)
         sent = list(headers)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port, timeout=TIMEOUT_S, source_address=(self._address, 0)
+        )
         try:
             path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             host = any(name.lower() == "host" for name, _ in sent)
