@@ -245,10 +245,12 @@ class Everything(Base):
         headers = [(name, value) for name, value in sent if name.lower() not in taken]
         headers += injected.items()
         listed = {each.strip().lower() for each in self.request.headers.get("Connection", "").split(",")}
-        dropped = HOP_BY_HOP | listed | {"x-forwarded-for"}
+        dropped = HOP_BY_HOP | listed | {"x-forwarded-for", "content-length"}
         headers = [(name, value) for name, value in headers if name.lower() not in dropped]
         peers = [*self.request.headers.get_list("X-Forwarded-For"), self.request.remote_ip or ""]
         headers.append(("X-Forwarded-For", ", ".join(peers)))
+        if self.request.method not in {"GET", "HEAD"} or self.request.body:
+            headers.append(("Content-Length", str(len(self.request.body))))
         upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket")]
         headers += upgrade if self._upgrade else [("Connection", "close")]
         lines = [f"{self.request.method} {self.request.uri} HTTP/1.1"]

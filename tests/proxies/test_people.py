@@ -42,6 +42,23 @@ def other(browser, watch):
     context.close()
 
 
+def ends(site, name):
+    """How somebody's terminals have ended."""
+    lines = [line for line in site.audit if line["event"] == "terminal.end"]
+    return [line["result"] for line in lines if line["principal"] == name]
+
+
+def connected_or_loaded_again(page):
+    """Whether the terminal is connected. A page from a moment before the proxy's own login ended is loaded
+    again, as it asks for itself."""
+    terminal, again = Terminal(page).state, page.get_by_role("button", name="Load again")
+    expect(terminal.or_(again)).to_be_visible()
+    if again.is_visible():
+        again.click()
+        return False
+    return terminal.inner_text() == "connected"
+
+
 @pytest.fixture
 def session(site, request):
     """A tmux session of the test's own, in which cat answers."""
@@ -88,12 +105,17 @@ def test_a_terminal_lives_as_long_as_the_login_is_renewed(log_in, page, other, s
     log_in("eve", other).attach(session)
     expect(Terminal(other).ended).to_contain_text("login expired", timeout=PAST_END_S * 1000)
     until(lambda: len(site.tmux.clients(session)) == 1, "the end of the terminal's client")
-    ends = [line for line in site.audit if line["event"] == "terminal.end"]
-    assert [line["result"] for line in ends if line["principal"] == "eve@example.com"] == ["expired"]
+    until(lambda: ends(site, "eve@example.com"), "the line about it")
+    assert ends(site, "eve@example.com") == ["expired"]
+
+    # The provider still knows her, and lets her in again without a question.
+    other.get_by_test_id("term-login").click()
+    until(lambda: connected_or_loaded_again(other), "her terminal")
 
     page.wait_for_function("(end) => Date.now() / 1000 > end + 1", arg=first, timeout=PAST_END_S * 1000)
     terminal.type("after the first end").wait_for("after the first end")
     expect(terminal.state).to_have_text("connected")
     expect(terminal.ended).to_have_count(0)
+    assert page.request.get(site.me, max_redirects=0).status == 200, "the proxy goes on with it too"
     mine = [line["event"] for line in site.audit if line.get("principal") == "kim@example.com"]
     assert mine == ["terminal.start"], "it is still the first one"
