@@ -7,6 +7,8 @@ credential comes from a page of ours, and the rate is kept. What goes wrong is a
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import enum
 import logging
 import secrets
@@ -44,6 +46,7 @@ EXPIRED_LINES = Rate(6, 60)  # audit lines for one client's expired tokens
 PING_INTERVAL_S = 20.0
 PING_TIMEOUT_S = 20.0  # so a silent peer is dropped 40 s after its last sign of life, within 45
 INPUT_FRAME_BYTES = 4 << 20  # a paste may come in one frame
+LINK_PROTOCOL = "muxboard.bearer."  # before a link's bearer in base64url, where a page cannot send a header
 BODY_BYTES = 64 * 1024  # of a JSON request: the longest command and path fit many times
 BODY_FIELDS = 32
 API_CSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -319,6 +322,18 @@ class Handler(Guard):
 
 class SocketHandler(Guard, tornado.websocket.WebSocketHandler):
     """A WebSocket handler; every refusal is an HTTP answer to the upgrade."""
+
+    async def prepare(self) -> None:
+        """No page can send a header with a socket: it offers its bearer as a subprotocol, never to be chosen."""
+        headers = self.request.headers
+        for offered in headers.get("Sec-WebSocket-Protocol", "").split(","):
+            packed = offered.strip()
+            if packed.startswith(LINK_PROTOCOL) and "Authorization" not in headers:
+                with contextlib.suppress(ValueError):  # not what we gave: the request has no bearer
+                    said = base64.urlsafe_b64decode(packed.removeprefix(LINK_PROTOCOL) + "==").decode("ascii")
+                    if said.isprintable() and said.startswith(caller.LINK_BEARER):
+                        headers["Authorization"] = f"Bearer {said}"
+        await super().prepare()
 
     def check_origin(self, origin: str) -> bool:  # noqa: ARG002
         return True  # prepare has, more strictly: Tornado lets a missing Origin pass
