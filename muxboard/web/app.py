@@ -26,6 +26,7 @@ ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (r"open", pages.Page),
     (r"admin", pages.Page),
     (r"assets/([A-Za-z0-9._-]{1,128})", pages.AssetFile),
+    (r"embed\.js", pages.EmbedFile),
     (r"api/v1/me", api.Me),
     (r"api/v1/inventory", api.Inventory),
     (r"api/v1/events", events.Events),

@@ -18,10 +18,17 @@ class Asset(NamedTuple):
 
 
 class Assets:
-    """The built page. Raises ``FileNotFoundError`` when it was not built."""
+    """The built page. Raises ``FileNotFoundError`` when it was not built.
+
+    Attributes:
+        index: The page itself.
+        embed: The script for other sites' pages.
+        files: What the page loads, by name.
+    """
 
     def __init__(self, folder: Path = STATIC) -> None:
         self.index = (folder / "index.html").read_text(encoding="utf-8")
+        self.embed = _asset(folder / "embed.js")
         self.files = {
             path.name: _asset(path)
             for path in (folder / "assets").iterdir()

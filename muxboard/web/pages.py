@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 from muxboard.problems import Code, Problem
 from muxboard.web.handler import Access, Handler
 
+if TYPE_CHECKING:
+    from muxboard.web.assets import Asset
+
 _YEAR_S = 365 * 86400
+_EMBED_S = 300  # its name never changes: pages that embed us have a new one this soon
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
     "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -37,6 +42,17 @@ class Page(Handler):
         self.get()
 
 
+def _send(handler: Handler, asset: Asset) -> None:
+    """Answer with a file, packed for those who take it. Tornado adds its ETag."""
+    handler.set_header("Content-Type", asset.media_type)
+    handler.set_header("Vary", "Accept-Encoding")
+    if asset.gzipped and "gzip" in handler.request.headers.get("Accept-Encoding", ""):
+        handler.set_header("Content-Encoding", "gzip")
+        handler.write(asset.gzipped)
+    else:
+        handler.write(asset.content)
+
+
 class AssetFile(Handler):
     """A file of the page; its name holds its hash, so it never changes."""
 
@@ -46,17 +62,27 @@ class AssetFile(Handler):
         asset = self.services.assets.files.get(name)
         if asset is None:
             raise Problem(Code.not_found)
-        self.set_header("Content-Type", asset.media_type)
         self.set_header("Cache-Control", f"public, max-age={_YEAR_S}, immutable")
-        self.set_header("Vary", "Accept-Encoding")
-        if asset.gzipped and "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            self.set_header("Content-Encoding", "gzip")
-            self.write(asset.gzipped)
-        else:
-            self.write(asset.content)
+        _send(self, asset)
 
     def head(self, name: str) -> None:
         self.get(name)
+
+
+class EmbedFile(Handler):
+    """The script that makes ``<muxboard-terminal>`` in other sites' pages; the one file that they may load."""
+
+    access = {"GET": Access.public, "HEAD": Access.public}
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", f"public, max-age={_EMBED_S}")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        # Module scripts are always fetched by CORS. It is the same for everybody, so for everybody it is.
+        self.set_header("Access-Control-Allow-Origin", "*")
+        _send(self, self.services.assets.embed)
+
+    def head(self) -> None:
+        self.get()
 
 
 class ToBase(Handler):

@@ -397,6 +397,8 @@ def stand_in(folder: Path) -> Assets:
     """A page that is small and always there."""
     (folder / "assets").mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_text('<base href="__BASE__"><style nonce="__NONCE__"></style>')
+    (folder / "embed.js").write_text("2;")
+    (folder / "embed.js.gz").write_bytes(b"\x1f\x8bembed")
     (folder / "assets" / "main-1a2b.js").write_text("1;")
     (folder / "assets" / "main-1a2b.js.gz").write_bytes(b"\x1f\x8bgzipped")
     (folder / "assets" / "style-1.css").write_text("a{}")
