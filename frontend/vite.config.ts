@@ -50,6 +50,11 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     license: { fileName: "licences/packages.md" },
     chunkSizeWarningLimit: 600,
+    rollupOptions: {
+      // The second is for other sites' pages, which know it by this name for ever.
+      input: { index: "index.html", embed: "src/embed/muxboard-terminal.ts" },
+      output: { entryFileNames: ({ name }) => (name === "embed" ? "embed.js" : "assets/[name]-[hash].js") },
+    },
   },
   plugins: [fontLicence(), precompress()],
 });

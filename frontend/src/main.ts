@@ -1,4 +1,5 @@
 import "./styles/main.css";
+import { framed } from "./embed/embedder.ts";
 import { giveStylesTheNonce } from "./lib/style-nonce.ts";
 import { App } from "./state/app.ts";
 import { takeTokenFromAddress } from "./state/auth.ts";
@@ -6,6 +7,7 @@ import { MuxApp } from "./ui/mux-app.ts";
 
 const token = takeTokenFromAddress();
 giveStylesTheNonce();
+document.documentElement.classList.toggle("framed", framed);
 
 const app = new App();
 void app.auth.start(token).then(() => {

@@ -12,6 +12,17 @@ export function apiUrl(path: string): URL {
   return new URL(`api/v1/${path}`, document.baseURI);
 }
 
+let bearer: string | null = null;
+
+/** What each call shows from now on. It lives as long as the page, and no other page or frame has it. */
+export function showBearer(token: string | null): void {
+  bearer = token;
+}
+
+export function shownBearer(): string | null {
+  return bearer;
+}
+
 export interface RequestOptions {
   method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
@@ -25,6 +36,7 @@ export async function request(path: string, options: RequestOptions = {}): Promi
   const method = options.method ?? "GET";
   const headers: Record<string, string> = { Accept: "application/json, application/problem+json" };
   if (method !== "GET") headers["Content-Type"] = "application/json";
+  if (bearer !== null) headers.Authorization = `Bearer ${bearer}`;
   let response: Response;
   try {
     response = await fetch(apiUrl(path), {

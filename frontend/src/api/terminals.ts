@@ -1,9 +1,10 @@
 import { asApiError } from "./problem.ts";
-import { apiUrl, request, requestJson } from "./request.ts";
+import { apiUrl, request, requestJson, shownBearer } from "./request.ts";
 import type { Target } from "./sessions.ts";
 import type { TerminalCreated, TerminalMode, TerminalView } from "./types.gen.ts";
 
 export const SUBPROTOCOL = "muxboard.terminal.v1";
+const BEARER_PROTOCOL = "muxboard.bearer.";
 
 export interface Size {
   cols: number;
@@ -34,6 +35,14 @@ export async function probeTerminal(id: string): Promise<Presence> {
   } catch (error) {
     return asApiError(error).status === 401 ? "unauthenticated" : "unreachable";
   }
+}
+
+/** No page can send a header with a socket: a bearer goes among the subprotocols, which no log holds. */
+export function subprotocols(): string[] {
+  const bearer = shownBearer();
+  if (bearer === null) return [SUBPROTOCOL];
+  const packed = btoa(bearer).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return [SUBPROTOCOL, BEARER_PROTOCOL + packed];
 }
 
 export function socketUrl(id: string, offset: number): URL {

@@ -5,8 +5,8 @@ import {
   endTerminal,
   probeTerminal,
   type Size,
-  SUBPROTOCOL,
   socketUrl,
+  subprotocols,
 } from "../api/terminals.ts";
 import type { ExitMessage, HelloMessage, NoticeMessage, TerminalMode } from "../api/types.gen.ts";
 import { Backoff } from "../lib/backoff.ts";
@@ -30,8 +30,8 @@ export interface AttachmentListener {
 }
 
 const LOSSES: Record<"forbidden" | "refused", End> = {
-  forbidden: { why: "you may not use this terminal", detail: "", again: false },
-  refused: { why: "the service closed it", detail: "", again: true },
+  forbidden: { reason: "revoked", why: "you may not use this terminal", detail: "", again: false },
+  refused: { reason: "failed", why: "the service closed it", detail: "", again: true },
 };
 
 /**
@@ -96,7 +96,7 @@ export class Attachment extends Disposable {
       const detail = failure.requestId
         ? `${failure.message} (request ${failure.requestId})`
         : failure.message;
-      this.#finish({ why, detail: known ? "" : detail, again: true });
+      this.#finish({ reason: null, why, detail: known ? "" : detail, again: true });
     }
   }
 
@@ -116,7 +116,8 @@ export class Attachment extends Disposable {
     const link = this.link;
     if (!link || link.ended || this.phase === "ended") return;
     await endTerminal(link.id);
-    this.#finish({ why: "you ended this terminal", detail: "The session goes on without it.", again: true });
+    const why = "you ended this terminal";
+    this.#finish({ reason: "detached", why, detail: "The session goes on without it.", again: true });
   }
 
   #start(id: string, before: Link | null): void {
@@ -138,7 +139,7 @@ export class Attachment extends Disposable {
     this.link = link;
     if (carried.length > 0) link.type(carried);
     this.#connection = new Connection(link, {
-      open: (offset) => new WebSocket(socketUrl(id, offset), SUBPROTOCOL),
+      open: (offset) => new WebSocket(socketUrl(id, offset), subprotocols()),
       probe: () => probeTerminal(id),
       lost: (why) => this.#lost(why),
       hidden: () => document.hidden,

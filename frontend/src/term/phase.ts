@@ -6,6 +6,8 @@ export type Phase = "connecting" | "connected" | "cut" | "ended";
 
 /** Why it ended, in words; `detail` says what is known beyond. */
 export interface End {
+  /** As the service names it; null: there was no terminal that could end. */
+  reason: ExitReason | null;
   why: string;
   detail: string;
   again: boolean;
@@ -39,12 +41,13 @@ const PLAIN: ReadonlySet<ExitReason> = new Set([
 
 export function endOf(reason: ExitReason, message: string): End {
   const detail = PLAIN.has(reason) ? "" : message;
-  return { why: ENDS[reason] ?? "it ended", detail, again: reason !== "revoked" };
+  return { reason, why: ENDS[reason] ?? "it ended", detail, again: reason !== "revoked" };
 }
 
 export function loggedOut(expired: boolean): End {
   const why = expired ? ENDS.expired : "you were logged out";
-  return { why, detail: "The session goes on without you.", again: false, login: true };
+  const reason = expired ? "expired" : "revoked";
+  return { reason, why, detail: "The session goes on without you.", again: false, login: true };
 }
 
 export interface ConnectionWords {

@@ -1,5 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import type { LinkView } from "../api/types.gen.ts";
+import { framed } from "../embed/embedder.ts";
 import { now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
@@ -40,9 +41,13 @@ export class MuxApp extends MuxElement {
     const { route } = app.router; // as it was drawn: it may change here
     const { page } = route;
     // Where there is no form of ours, the address stays, so that loading it again goes on there.
-    const form = app.auth.hint === null && page !== "login" && page !== "open";
+    const form =
+      app.auth.hint === null && page !== "login" && page !== "open" && !this.#needsLink(app, route);
     if (app.auth.state === "out" && form) app.router.askLogin();
     if (app.auth.state === "out") app.inventory.forget();
+    if (this.#needsLink(app, route)) {
+      app.embedder.tellLack("no_link", "There is no link to open.");
+    }
     if (route.page === "board") {
       document.title = route.host === null ? "muxboard" : `${visible(route.host)} · muxboard`;
       // Safari has no idle callback; half a second is idle enough.
@@ -53,6 +58,13 @@ export class MuxApp extends MuxElement {
       if (!this.#terminalReady) void fetchRenderer(); // beside the rest, not after it
       void this.#needTerminal(false);
     }
+  }
+
+  /** A framed terminal that was loaded again by itself has lost its link, and a form is not what it needs. */
+  #needsLink(app: App, route: Route): boolean {
+    if (!framed || route.page !== "terminal" || app.auth.expired) return false;
+    const link = linkOnly(app.auth.me);
+    return app.auth.state === "out" || (link !== null && !opens(link, route.target));
   }
 
   /** Whoever may only look gets to look, whatever the address says. */
@@ -82,6 +94,7 @@ export class MuxApp extends MuxElement {
 
   #page(app: App, route: Route): TemplateResult {
     if (route.page === "open") return html`<mux-open .app=${app}></mux-open>`;
+    if (this.#needsLink(app, route)) return needsLink();
     if (route.page === "login" || app.auth.state === "out") return html`<mux-login .app=${app}></mux-login>`;
     const early = app.auth.likely && route.page === "board";
     if (app.auth.state === "unknown" && !early) return waiting(route);
@@ -118,6 +131,13 @@ export class MuxApp extends MuxElement {
   }
 }
 
+function needsLink(): TemplateResult {
+  return html`<main class="landing" data-testid="needs-link">
+    <h1>This terminal needs a new link</h1>
+    <p class="soft">Load the page around this frame again: it gets one. The session goes on meanwhile.</p>
+  </main>`;
+}
+
 /** All that somebody has who came by a deep link. */
 function linked(app: App, link: LinkView): TemplateResult {
   const path = terminalPath(link, link.mode);
@@ -140,9 +160,14 @@ function loginOver(app: App): TemplateResult {
   return html`<div class="login-over" role="alert" data-testid="login-over">
     <span class="condition tone-wait">${icon("clock")}</span>
     <span>${link ? "The time of this link is over." : "Your login has expired."}
-      <span class="soft">${link ? "Ask for a new one, or log in." : "What you see stays, and is no longer fresh."}</span></span>
-    <button class="button" data-testid="login-again" @click=${() => location.reload()}>${icon("key")} Log in again</button>
+      <span class="soft">${expiredHelp(link !== null)}</span></span>
+    ${framed && link ? "" : html`<button class="button" data-testid="login-again" @click=${() => location.reload()}>${icon("key")} Log in again</button>`}
   </div>`;
+}
+
+function expiredHelp(byLink: boolean): string {
+  if (!byLink) return "What you see stays, and is no longer fresh.";
+  return framed ? "Load the page around this frame again for a new one." : "Ask for a new one, or log in.";
 }
 
 /** Until it is known who is asking: the frame of the board, so that the page is there at once. */

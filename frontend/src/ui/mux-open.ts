@@ -1,6 +1,9 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { redeemLink } from "../api/links.ts";
 import { asApiError } from "../api/problem.ts";
+import { showBearer } from "../api/request.ts";
+import { framed } from "../embed/embedder.ts";
+import { listen } from "../lib/disposable.ts";
 import { exact, now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
@@ -32,6 +35,13 @@ export class MuxOpen extends MuxElement {
     super.connectedCallback();
     document.title = "Open a session — muxboard";
     this.follow(this.app.auth.changed, this.app.router.changed);
+    if (framed) this.hold(listen(window, "focus", () => this.#takeFocus()));
+  }
+
+  /** The frame was given the focus: its one button gets it. */
+  #takeFocus(): void {
+    const nobody = document.activeElement === null || document.activeElement === document.body;
+    if (nobody) this.querySelector<HTMLElement>("[data-testid=open-go]")?.focus();
   }
 
   protected override willUpdate(): void {
@@ -42,7 +52,16 @@ export class MuxOpen extends MuxElement {
     this.#refusal = null;
   }
 
+  protected override updated(): void {
+    const { app } = this;
+    if (this.#offer || app.awaited) return;
+    if (this.#token === null) app.embedder.tellLack("no_link", "There is no link to open.");
+    else app.embedder.tellLack("invalid", "The link is damaged.");
+  }
+
   protected override render() {
+    if (this.app.awaited) return html`<main aria-busy="true"></main>`;
+    if (framed && this.#offer) return this.#askFramed(this.#offer);
     return html`<main class="landing">
       <h1 class="brand">muxboard</h1>
       ${this.#offer ? this.#ask(this.#offer) : this.#noLink(this.#token !== null)}
@@ -55,10 +74,40 @@ export class MuxOpen extends MuxElement {
       <p class="soft">${
         broken
           ? "A part of it is missing or was changed on the way. Copy the whole of it from where you got it, to its last character."
-          : "The part after # is what opens a session, and this page forgets it when it is loaded again. Open the link once more from where you got it."
+          : framed
+            ? "A link opens once. Load the page around this frame again: it gets a new one."
+            : "The part after # is what opens a session, and this page forgets it when it is loaded again. Open the link once more from where you got it."
       }</p>
-      <p><a class="button" href="./" @click=${this.#board}>Go to the board</a></p>
+      ${framed ? nothing : html`<p><a class="button" href="./" @click=${this.#board}>Go to the board</a></p>`}
     </div>`;
+  }
+
+  /** The same, for a box in somebody else's page: the button is in sight however low the box is. */
+  #askFramed(offer: Offer): TemplateResult {
+    const past = offer.expiresAt <= now();
+    const until = html`${past ? html`<span class="tone-wait">until ${exact(offer.expiresAt)}, which is over</span>` : `until ${exact(offer.expiresAt)}`}`;
+    return html`<main class="landing in-frame">
+      <h1 data-testid="open-facts"><span data-testid="open-session">${hostile(offer.session)}</span>
+        <span class="soft">of ${hostile(offer.user)} on ${hostile(offer.host)}</span></h1>
+      <p class="small soft"><span data-testid="open-mode">${offer.mode === "view" ? "Look, not type" : "Look and type"}</span>
+        · for <span data-testid="open-sub">${offer.sub ? hostile(offer.sub) : "whoever has the link"}</span> · ${until}${
+          offer.issuer && offer.issuer !== "muxboard" ? html` · made by ${hostile(offer.issuer)}` : nothing
+        }</p>
+      ${this.#failure()}
+      ${this.#refusal?.final ? nothing : html`<p>${this.#button(offer)}</p>`}
+      <p class="small faint">muxboard · Nothing happens until you press Open. A link works once.</p>
+    </main>`;
+  }
+
+  #failure(): TemplateResult | typeof nothing {
+    return this.#refusal
+      ? html`<p class="error-text" role="alert" data-testid="open-error">${this.#refusal.words}</p>`
+      : nothing;
+  }
+
+  #button(offer: Offer): TemplateResult {
+    return html`<button class="button primary" data-testid="open-go" ?disabled=${this.#busy} @click=${this.#open}>
+      ${icon(offer.mode === "view" ? "eye" : "enter")} ${this.#busy ? "Opening…" : "Open"}</button>`;
   }
 
   #ask(offer: Offer): TemplateResult {
@@ -76,16 +125,11 @@ export class MuxOpen extends MuxElement {
       </dl>
       <p class="small faint">This is what the link says of itself. The service checks it when you open it; it works once.</p>
       ${this.#replaces(offer)}
-      ${
-        this.#refusal
-          ? html`<p class="error-text" role="alert" data-testid="open-error">${this.#refusal.words}</p>`
-          : nothing
-      }
+      ${this.#failure()}
       <p>${
         this.#refusal?.final
           ? html`<a class="button" href="./" @click=${this.#board}>Go to the board</a>`
-          : html`<button class="button primary" data-testid="open-go" ?disabled=${this.#busy} @click=${this.#open}>
-              ${icon(offer.mode === "view" ? "eye" : "enter")} ${this.#busy ? "Opening…" : "Open"}</button>`
+          : this.#button(offer)
       }</p>`;
   }
 
@@ -114,12 +158,17 @@ export class MuxOpen extends MuxElement {
     this.requestUpdate();
     try {
       const opened = await redeemLink(token);
+      // A page may hold several frames, each with a link of its own, and the browser one cookie for all of
+      // them, or none. So a framed page keeps what it got, and shows it with each call.
+      if (framed) showBearer(opened.session_token);
       app.inventory.forget();
       await app.auth.refresh();
       app.linkToken = null;
       app.router.replace(terminalPath(opened, opened.mode)); // as the service read it, not as we did
     } catch (error) {
-      this.#refusal = refusalOf(asApiError(error), offer, app.auth.me?.principal.name ?? "", now());
+      const failure = asApiError(error);
+      this.#refusal = refusalOf(failure, offer, app.auth.me?.principal.name ?? "", now());
+      app.embedder.tell({ muxboard: "error", code: failure.code, message: this.#refusal.words });
     } finally {
       this.#busy = false;
       this.requestUpdate();

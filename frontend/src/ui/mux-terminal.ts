@@ -4,6 +4,7 @@ import type { Terminal } from "@xterm/xterm";
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { asApiError } from "../api/problem.ts";
 import { fetchScrollback } from "../api/sessions.ts";
+import { framed } from "../embed/embedder.ts";
 import { copyText } from "../lib/clipboard.ts";
 import { type Closes, listen } from "../lib/disposable.ts";
 import { now } from "../lib/time.ts";
@@ -38,6 +39,7 @@ export class MuxTerminal extends MuxElement {
   #question: Question | null = null;
   #minting = false;
   #rang = false;
+  #told: "nothing" | "open" | "end" = "nothing";
   #touch = matchMedia(TOUCH);
 
   get term(): Terminal | null {
@@ -57,6 +59,7 @@ export class MuxTerminal extends MuxElement {
         this.requestUpdate();
       }),
     );
+    if (framed) this.hold(listen(window, "focus", () => this.#takeFocus()));
     if (window.visualViewport) {
       // Where the soft keyboard covers the page instead of shrinking it, the page shrinks itself.
       const view = window.visualViewport;
@@ -81,6 +84,7 @@ export class MuxTerminal extends MuxElement {
     this.#drop();
     const terminal = new TerminalState(target, mode);
     this.#terminal = terminal;
+    this.#told = "nothing";
     const { toasts } = this.app;
     const level = (name: string) => (name === "error" || name === "warning" ? name : "info");
     this.#heard = [
@@ -133,7 +137,7 @@ export class MuxTerminal extends MuxElement {
         }
         ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       </main>
-      ${attachment.phase === "ended" ? termEnded(terminal, by ? null : this.#back, this.#login) : nothing}
+      ${attachment.phase === "ended" ? termEnded(terminal, by ? null : this.#back, framed && by ? null : this.#login) : nothing}
       ${this.#touch.matches && terminal.mode === "control" && attachment.phase !== "ended" ? html`<mux-term-keys role="region" aria-label="Keys" .terminal=${terminal}></mux-term-keys>` : nothing}
       ${
         this.#question
@@ -218,7 +222,27 @@ export class MuxTerminal extends MuxElement {
     }}></mux-menu>`;
   }
 
+  /** The frame was given the focus, by its page or by Tab: the keyboard is the terminal's. */
+  #takeFocus(): void {
+    const nobody = document.activeElement === null || document.activeElement === document.body;
+    if (nobody) this.#terminal?.term.focus();
+  }
+
+  #tellEmbedder({ phase, end }: TerminalState["attachment"]): void {
+    const { embedder } = this.app;
+    if (phase === "connected" && this.#told !== "open") {
+      this.#told = "open";
+      embedder.tell({ muxboard: "open" });
+    } else if (phase === "ended" && end && this.#told !== "end") {
+      this.#told = "end";
+      const message = [end.why, end.detail].filter(Boolean).join(": ");
+      if (end.reason) embedder.tell({ muxboard: "exit", reason: end.reason });
+      else embedder.tell({ muxboard: "error", code: "not_attached", message });
+    }
+  }
+
   #changed(): void {
+    if (this.#terminal) this.#tellEmbedder(this.#terminal.attachment);
     if (this.#terminal?.belled && document.hidden) this.#rang = true;
     this.requestUpdate();
   }

@@ -46,7 +46,7 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
 export function termEnded(
   terminal: TerminalState,
   back: ((event: MouseEvent) => void) | null,
-  login: () => void,
+  login: (() => void) | null,
 ): TemplateResult {
   const end = terminal.attachment.end;
   return html`<div class="term-ended" role="alert" data-testid="term-ended">
@@ -56,7 +56,7 @@ export function termEnded(
         ? html`<button class="button primary" data-testid="term-again" @click=${() => terminal.again()}>${icon("enter")} Attach again</button>`
         : ""
     }
-    ${end?.login ? html`<button class="button primary" data-testid="term-login" @click=${login}>${icon("key")} Log in</button>` : ""}
+    ${end?.login && login ? html`<button class="button primary" data-testid="term-login" @click=${login}>${icon("key")} Log in</button>` : ""}
     ${back ? html`<a class="button" href="./" @click=${back} data-testid="term-board">${icon("back")} Back to the board</a>` : ""}
   </div>`;
 }
