@@ -324,7 +324,7 @@ class SocketHandler(Guard, tornado.websocket.WebSocketHandler):
     """A WebSocket handler; every refusal is an HTTP answer to the upgrade."""
 
     async def prepare(self) -> None:
-        """No page can send a header with a socket: it offers its bearer as a subprotocol, never to be chosen."""
+        """No page can send a header with a socket: its bearer is one of the subprotocols that it offers."""
         headers = self.request.headers
         for offered in headers.get("Sec-WebSocket-Protocol", "").split(","):
             packed = offered.strip()

@@ -54,7 +54,7 @@ export class MuxOpen extends MuxElement {
 
   protected override updated(): void {
     const { app } = this;
-    if (this.#offer || app.awaited) return;
+    if (this.#offer || app.awaited || app.router.route.page !== "open") return;
     if (this.#token === null) app.embedder.tellLack("no_link", "There is no link to open.");
     else app.embedder.tellLack("invalid", "The link is damaged.");
   }
