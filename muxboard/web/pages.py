@@ -70,7 +70,7 @@ class AssetFile(Handler):
 
 
 class EmbedFile(Handler):
-    """The script that makes ``<muxboard-terminal>`` for other sites' pages; the one file that they may load."""
+    """The script of ``<muxboard-terminal>`` for other sites' pages; the one file that they may load."""
 
     access = {"GET": Access.public, "HEAD": Access.public}
 

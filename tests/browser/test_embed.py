@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,6 +26,9 @@ from tests.rig.browser import FLAGS, SCREENS, Watch
 from tests.rig.service import CHECKOUT, TOKEN, local_host
 from tests.rig.tls import Tls
 from tests.rig.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLE = CHECKOUT / "packaging/examples/embed"
 SAID = """

@@ -4,7 +4,7 @@ import { asApiError } from "../api/problem.ts";
 import { showBearer } from "../api/request.ts";
 import { framed } from "../embed/embedder.ts";
 import { listen } from "../lib/disposable.ts";
-import { exact, now } from "../lib/time.ts";
+import { clock, exact, now } from "../lib/time.ts";
 import { visible } from "../lib/words.ts";
 import type { App } from "../state/app.ts";
 import { linkOnly } from "../state/may.ts";
@@ -85,7 +85,8 @@ export class MuxOpen extends MuxElement {
   /** The same, for a box in somebody else's page: the button is in sight however low the box is. */
   #askFramed(offer: Offer): TemplateResult {
     const past = offer.expiresAt <= now();
-    const until = html`${past ? html`<span class="tone-wait">until ${exact(offer.expiresAt)}, which is over</span>` : `until ${exact(offer.expiresAt)}`}`;
+    const at = clock(offer.expiresAt, now());
+    const until = past ? html`<span class="tone-wait">until ${at}, which is over</span>` : `until ${at}`;
     return html`<main class="landing in-frame">
       <h1 data-testid="open-facts"><span data-testid="open-session">${hostile(offer.session)}</span>
         <span class="soft">of ${hostile(offer.user)} on ${hostile(offer.host)}</span></h1>
