@@ -63,7 +63,7 @@ export class MuxApp extends MuxElement {
   /** A framed terminal that was loaded again by itself has lost its link, and a form is not what it needs. */
   #needsLink(app: App, route: Route): boolean {
     if (!framed || route.page !== "terminal" || app.auth.expired) return false;
-    const link = linkOnly(app.auth.me);
+    const link = linkOnly(app.auth.me, route.target);
     return app.auth.state === "out" || (link !== null && !opens(link, route.target));
   }
 
@@ -108,7 +108,7 @@ export class MuxApp extends MuxElement {
         },
       );
     }
-    const link = linkOnly(app.auth.me);
+    const link = linkOnly(app.auth.me, route.page === "terminal" ? route.target : undefined);
     if (link && !(route.page === "terminal" && opens(link, route.target))) return linked(app, link);
     switch (route.page) {
       case "board":

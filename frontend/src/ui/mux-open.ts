@@ -134,7 +134,7 @@ export class MuxOpen extends MuxElement {
       }</p>`;
   }
 
-  /** A browser keeps one login of ours: the link's takes the place of the token's. */
+  /** Whoever is logged in may have no need of the link, which works once. */
   #replaces(offer: Offer): TemplateResult | typeof nothing {
     const { me, byToken } = this.app.auth;
     if (!me || !byToken || linkOnly(me)) return nothing;
@@ -143,7 +143,7 @@ export class MuxOpen extends MuxElement {
       if (plainClick(event)) this.app.router.replace(path);
     };
     return html`<p class="small soft" data-testid="open-replaces">You are logged in as ${visible(me.principal.name)}. The link
-      takes that login's place in this browser. <a class="link" href=${path} @click=${go}>Go there with your own login instead</a></p>`;
+      adds its session to what you may do. <a class="link" href=${path} @click=${go}>Go there with your own login instead</a></p>`;
   }
 
   #board = (event: MouseEvent): void => {

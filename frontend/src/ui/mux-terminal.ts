@@ -111,7 +111,7 @@ export class MuxTerminal extends MuxElement {
     if (!terminal) return html``;
     const { attachment } = terminal;
     const { me } = this.app.auth;
-    const by = linkWords(me, now());
+    const by = linkWords(me, now(), this.route.target);
     const veiled = attachment.phase === "ended" || (attachment.phase === "cut" && attachment.announced);
     return html`${termBar({
       terminal,
