@@ -315,17 +315,34 @@ def test_a_new_token_opens_anew_and_a_used_one_is_refused_in_words(page, sites, 
     assert token not in page.content() + str(page.evaluate("heard")) + worker.frame.content()
 
 
+def test_two_links_in_two_tabs_of_one_browser_outlive_a_reload(sites, context, tmux):
+    tabs = {}
+    for name in ("api", "worker"):
+        tab = tabs[name] = context.new_page()
+        tab.goto(f"{sites.muxboard}open#{sites.token(name)}")
+        Box(tab, tab.main_frame, name).open()
+    for name, tab in tabs.items():
+        tab.reload()
+        Box(tab, tab.main_frame, name).connected().type(f"into {name}")
+        tmux.wait_for(name, f"into {name}")
+        tab.close()
+
+
 @pytest.mark.parametrize("targets", [["api"]])
 def test_the_keyboard_goes_where_the_page_sends_it(page, sites, tmux):
     (api,) = boxes(page, sites, ["api"])
     focus = "document.querySelector('muxboard-terminal').focus()"
     assert page.evaluate("document.activeElement === document.body"), "the frame took the focus by itself"
+    holds = "(chosen) => document.hasFocus() && document.activeElement.matches(chosen)"
     page.evaluate(focus)
+    api.frame.wait_for_function(holds, arg="[data-testid=open-go]")
     page.keyboard.press("Enter")  # the one button
     api.connected()
     page.evaluate("document.activeElement.blur(); window.focus()")
+    api.frame.wait_for_function("!document.hasFocus()")
     page.keyboard.type("to the page")
     page.evaluate(focus)
+    api.frame.wait_for_function(holds, arg=".xterm-helper-textarea")
     page.keyboard.type("to the terminal")
     page.keyboard.press("Enter")
     assert "to the page" not in tmux.wait_for("api", "to the terminal")
