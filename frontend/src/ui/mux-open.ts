@@ -96,7 +96,7 @@ export class MuxOpen extends MuxElement {
         }</p>
       ${this.#failure()}
       ${this.#refusal?.final ? nothing : html`<p>${this.#button(offer)}</p>`}
-      <p class="small faint">muxboard · Nothing happens until you press Open. A link works once.</p>
+      <p class="small faint">muxboard · This is what the link says of itself. It is checked when you press Open, and works once.</p>
     </main>`;
   }
 
