@@ -106,6 +106,7 @@ class MuxboardTerminal extends HTMLElement {
     switch (word?.muxboard) {
       case "ready":
         clearTimeout(this.#timer);
+        this.#root.querySelector("p")?.remove(); // it was only slow
         break;
       case "open":
         this.#token = null; // it is used up
