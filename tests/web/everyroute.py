@@ -102,6 +102,7 @@ ENTRIES: tuple[Entry, ...] = (
     *_file("open"),
     *_file("admin"),
     *_file("assets/main-1a2b.js"),
+    *_file("embed.js"),
     Entry("GET", "api/v1/me", principal),
     Entry("GET", "api/v1/inventory", principal),
     Entry("GET", "api/v1/events", stream),
