@@ -37,6 +37,7 @@ class Principal(Struct, frozen=True):
         groups: As the gate says.
         login: Id of the browser login that this request came with; "" for a bearer.
         expires_at: Unix seconds after which the identity no longer holds; None = never.
+        grace: Seconds beyond that for which its terminals and streams wait for a fresher one.
         subject: What tells namesakes apart: issuer and subject of a token; "" = the name does.
         links: What deep links have opened for them, besides what the grants say.
         via: Id of the link that they act by; "" = they act as themselves.
@@ -53,6 +54,7 @@ class Principal(Struct, frozen=True):
     subject: str = ""
     links: tuple[Opened, ...] = ()
     via: str = ""
+    grace: float = 0.0
 
     @property
     def key(self) -> str:
@@ -66,9 +68,9 @@ class Principal(Struct, frozen=True):
 
     @property
     def ends(self) -> float | None:
-        """When the first of all that they may do ends, in Unix seconds; None = never."""
-        times = [opened.until for opened in self.links]
-        return min(times if self.expires_at is None else [self.expires_at, *times], default=None)
+        """When the first of what they have opened ends, in Unix seconds; None = never."""
+        times = [] if self.via else [opened.until for opened in self.links]
+        return min(times if self.expires_at is None else [self.expires_at + self.grace, *times], default=None)
 
     def same_login(self, other: Principal) -> bool:
         """Whether both came with one login or one link, which ends for both at once."""
@@ -85,7 +87,7 @@ class Principal(Struct, frozen=True):
 
     def by(self, opened: Opened) -> Principal:
         """Return the same person acting by a link, for as long as that opens its session."""
-        return replace(self, via=opened.id, links=(opened,), expires_at=opened.until)
+        return replace(self, via=opened.id, links=(opened,), expires_at=opened.until, grace=0.0)
 
 
 MAX_NAME_CHARS = 256

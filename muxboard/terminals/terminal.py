@@ -122,8 +122,8 @@ class Terminal:
     # --- lifetimes
 
     def _lifetime(self) -> float:
-        expires = self.principal.expires_at
-        left = float("inf") if expires is None else expires - time.time()
+        ends = self.principal.ends
+        left = float("inf") if ends is None else ends - time.time()
         lived = self._loop.time() - self._began
         return max(0.0, min(float(self._limits.lifetime) - lived, left))
 
@@ -144,8 +144,8 @@ class Terminal:
 
     def _on_timer(self, name: str, reason: ExitReason) -> None:
         self._timers.pop(name, None)
-        expires = self.principal.expires_at
-        if name == "lifetime" and expires is not None and expires <= time.time():
+        ends = self.principal.ends
+        if name == "lifetime" and ends is not None and ends <= time.time():
             reason = "expired"
         if name == "resume" and self._child_ended and not self._exit_told:
             self._tell_exit()

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 from tornado.ioloop import IOLoop
 
 from muxboard.problems import Code, Problem
@@ -51,16 +52,17 @@ class TerminalSocket(SocketHandler):
         self.set_nodelay(True)
         self.terminal = self._terminal
         self.services.streams.add(self)
-        via = self.terminal.principal.via
-        me = self.principal
-        self.principal = next((me.by(each) for each in me.links if each.id == via), me)
+        # Whoever opened it by a link looks at it by that link; its owner's links are nothing to it.
+        via, me = self.terminal.principal.via, self.principal
+        by_link = (me.by(each) for each in me.links if each.id == via)
+        self.principal = next(by_link, replace(me, links=()))
         self._watch_expiry()
         self.terminal.connect(self, self._offset)
 
     def _watch_expiry(self) -> None:
         self._forget_expiry()
-        if self.principal.expires_at is not None:
-            left = max(0.0, self.principal.expires_at - now())
+        if (ends := self.principal.ends) is not None:
+            left = max(0.0, ends - now())
             self._expiry = IOLoop.current().call_later(left, self.stop, "expired")
 
     def _forget_expiry(self) -> None:

@@ -75,8 +75,8 @@ async def test_a_logout_ends_the_terminals_of_that_login_alone(desk):
     mine = await desk.browse("sleep 1000", principal=Principal(name="ada", gate="token", login="one"))
     other = await desk.browse("sleep 1000", principal=Principal(name="ada", gate="token", login="two"))
     bearer = await desk.browse("sleep 1000")
-    desk.attacher.logged_out("one")
-    desk.attacher.logged_out("")
+    desk.attacher.logged_out(Principal(name="ada", gate="token", login="one"))
+    desk.attacher.logged_out(Principal(name="ada", gate="token"))
     assert (mine.exit.reason, other.exit, bearer.exit) == ("revoked", None, None)
 
 

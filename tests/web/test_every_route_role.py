@@ -82,6 +82,8 @@ def refusal(entry: Entry, role: str) -> tuple[int, str]:
     """The status and the code that an entry has for a role."""
     if entry.holds == "terminal" and role == "nobody":
         return 404, "not_found"  # they have none
+    if entry.holds == "host" and role == "nobody":
+        return 404, "not_found"  # they know of none
     return (entry.done, "") if ROLES[role] >= set(entry.needs) else (403, "forbidden")
 
 
@@ -148,9 +150,9 @@ async def test_nobody_has_hosts_asked_that_they_do_not_reach(boards, way):
     world, (_, shown) = await arrive(boards, way)
     hosts = world.board.service.sweeper.hosts
     hidden = hosts["hidden"].report.checked_at
-    for body in (b"", b'{"host": "hidden"}'):
+    for body, status in ((b"", 202), (b'{"host": "hidden"}', 404), (b'{"host": "no-such-host"}', 404)):
         lines = [*shown, ("Origin", world.board.origin)]
-        assert (await bare.ask(world.board, "POST", "api/v1/refresh", lines, body)).status == 202
+        assert (await bare.ask(world.board, "POST", "api/v1/refresh", lines, body)).status == status
     # Whoever reaches the other host asks later, so that what was wrongly begun would be over by then.
     local = hosts["local"].report.checked_at
     await bare.ask(world.board, "POST", "api/v1/refresh", bearer("operator"), b'{"host": "local"}')

@@ -7,12 +7,16 @@ import time
 
 import pytest
 
+from muxboard.access.jwt import Rules, Verifier
+from muxboard.access.keys import FixedKeys
+from muxboard.access.profiles import PROFILES
+from muxboard.access.proxied import Provider, principal
 from tests.access import jwts
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN
 from tests.web.test_events import Stream
 
-pytestmark = pytest.mark.gen_test
+pytestmark = pytest.mark.gen_test(timeout=30)
 KEYS_FILE = "jwks.json"
 TOML = f"""
 [auth]
@@ -95,6 +99,27 @@ async def test_a_fresher_token_of_the_same_person_lets_them_go_on(behind_proxy):
     await socket.echoes()
     await stream.event("checked")
     stream.cut()
+
+
+async def test_a_token_that_was_renewed_late_is_waited_for(behind_proxy):
+    """Within the leeway that requests have too: some proxies renew a token only when it has ended."""
+    board = await behind_proxy(TOML.replace('"0s"', '"3s"'))
+    _, socket = await attached(board, first := token(1))
+    stream = await Stream.open(board, f"Authorization: Bearer {first}\r\nOrigin: {board.origin}")
+    await asyncio.sleep(1.5)
+    assert (await show(board, token(600))).status == 200
+    await asyncio.sleep(3)
+    await socket.echoes()
+    await stream.event("checked")
+    stream.cut()
+
+
+async def test_nothing_waits_longer_than_30_s():
+    rules = Rules(jwts.ISSUER, jwts.AUDIENCE, ("RS256",), leeway_s=60.0)
+    provider = Provider(PROFILES["generic"], Verifier(rules, FixedKeys([])))
+    found = principal(jwts.claims(exp=1000), provider)
+    assert found.ends is not None
+    assert 0 < found.ends - 1000 < 30
 
 
 @pytest.mark.parametrize(
