@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ISSUER = "muxboard"
 AUDIENCE = "muxboard-link"
 ALGORITHM = "HS256"
+JUDGING_S = 60.0  # the longest that may lie between verifying a link and using its id up
 
 
 class LinkToken(NamedTuple):
@@ -30,14 +31,15 @@ class LinkToken(NamedTuple):
         issuer: Who made it.
         subject: For whom; "" for whoever has it.
         id: It is good for once.
-        expires_at: Unix seconds.
+        believed_until: Unix seconds until which its id must be known as used; ``exp`` and the leeway have
+            passed by then.
     """
 
     link: Link
     issuer: str
     subject: str
     id: str
-    expires_at: float
+    believed_until: float
 
 
 def mint(secret: Secret, link: Link, seconds: float, subject: str = "") -> tuple[str, float]:
@@ -92,4 +94,5 @@ class LinkReader:
         subject = claims.get("sub", "")
         if subject and not shown(subject):
             raise Refused("sub")
-        return LinkToken(link, str(issuer), shown(subject), claims["jti"], float(claims["exp"]))
+        until = float(claims["exp"]) + verifier.rules.leeway_s + JUDGING_S
+        return LinkToken(link, str(issuer), shown(subject), claims["jti"], until)

@@ -91,7 +91,7 @@ class Redeem(Handler):
         if found.subject and somebody is not None and known and somebody.name != found.subject:
             note(self, "link.redeem", link, "refused", "subject")
             raise Problem(Code.forbidden, f"The link is for {found.subject}.")
-        if not await services.registry.use(f"link:{found.issuer}\n{found.id}", found.expires_at):
+        if not await services.registry.use(f"link:{found.issuer}\n{found.id}", found.believed_until):
             note(self, "link.redeem", link, "refused", "used")
             raise Problem(Code.unauthenticated, "The link was used already.")
         name = somebody.name if somebody is not None and known else found.subject or "link"
