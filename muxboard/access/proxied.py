@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from muxboard.access.gate import Asked, Denied, Unavailable
 from muxboard.access.jwt import Refused
 from muxboard.access.keys import KeysUnavailable
-from muxboard.access.principal import Principal, shown
+from muxboard.access.principal import Link, Principal, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +84,10 @@ def principal(claims: dict[str, Any], provider: Provider) -> Principal:
     """Return who a verified token is about: issuer and subject, shown by a name.
 
     Raises:
-        Refused: It has no name that can be shown.
+        Refused: It has no name that can be shown, or is a deep link.
     """
+    if all(name in claims for name in Link.__struct_fields__):
+        raise Refused("a link")  # for one session; its issuer may be the one that logs people in
     profile = provider.profile
     name = next((text for claim in profile.name_claims if (text := _name(claims, claim))), "")
     if not name:
