@@ -89,7 +89,7 @@ def principal(claims: dict[str, Any], provider: Provider) -> Principal:
     if all(name in claims for name in Link.__struct_fields__):
         raise Refused("a link")  # for one session; its issuer may be the one that logs people in
     profile = provider.profile
-    name = next((text for claim in profile.name_claims if (text := _name(claims, claim))), "")
+    name = next((text for claim in profile.name_claims if (text := _name(claims, claim, profile))), "")
     if not name:
         raise Refused("no name")
     return Principal(
@@ -102,14 +102,15 @@ def principal(claims: dict[str, Any], provider: Provider) -> Principal:
     )
 
 
-def _name(claims: dict[str, Any], claim: str) -> str:
-    value = claims.get(claim)
-    # A provider that says that it has not checked an address has said nothing about who it is.
-    if claim == "email":
-        verified = claims.get("email_verified", True)
-        if not (verified is True or verified == "true"):  # Cognito's is a text
-            return ""
-    return shown(value)
+def _name(claims: dict[str, Any], claim: str, profile: Profile) -> str:
+    text = shown(claims.get(claim))
+    verified = claims.get("email_verified", True)
+    if verified is True or verified == "true":  # Cognito's is a text
+        return text
+    # A provider that says that it has not checked an address has said nothing about who it is; the user
+    # name in its place, which many let people choose, does not make it true.
+    instead = "email" in profile.name_claims and claim != "sub" and "@" in text
+    return "" if claim == "email" or instead else text
 
 
 def groups(value: Any, separator: str = "") -> tuple[str, ...]:
