@@ -51,7 +51,7 @@ class HeaderGate:
         name = shown(value)
         if not name:
             raise Denied("no name")
-        return Principal(name, self.name, groups([part.strip() for part in (listed or "").split(",")]))
+        return Principal(name, self.name, groups([part.strip(" \t") for part in (listed or "").split(",")]))
 
     async def ready(self) -> None:
         pass
