@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_TOKEN_BYTES = 16 * 1024
 MAX_ID_CHARS = 512  # of a subject or a jti
 CACHED = 4096
+REMEMBERED_S = 300.0  # then a token is verified anew: its key may have been taken back
 EXPIRED = "expired"  # the reason for a token that is good but for its time
 # A token of another kind, such as a logout's, may have everything that a login's has.
 KINDS = frozenset({"jwt", "at+jwt"})
@@ -68,7 +69,7 @@ class Rules(NamedTuple):
 
 
 class Verifier:
-    """Verifies tokens of one issuer by one set of keys; what was verified is remembered until it expires.
+    """Verifies tokens of one issuer by one set of keys; what was verified is remembered for a while.
 
     Args:
         rules: What a token must be.
@@ -84,7 +85,7 @@ class Verifier:
         self._keys = keys
         self._clock = clock
         self._cached = cached
-        self._known: OrderedDict[bytes, dict[str, Any]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()  # until when, claims
 
     async def verify(self, token: str) -> dict[str, Any]:
         """Return a token's claims.
@@ -97,13 +98,14 @@ class Verifier:
         if len(raw) > MAX_TOKEN_BYTES:
             raise Refused("oversized")
         digest = hashlib.sha256(raw).digest()
-        claims = self._known.get(digest)
-        if claims is not None and claims["exp"] + self.rules.leeway_s > self._clock():
+        until, claims = self._known.get(digest, (0.0, {}))
+        if self._clock() < until:
             self._known.move_to_end(digest)
             return claims
         self._known.pop(digest, None)
         claims = await self._verify(raw)
-        self._known[digest] = claims
+        until = min(claims["exp"] + self.rules.leeway_s, self._clock() + REMEMBERED_S)
+        self._known[digest] = until, claims
         if len(self._known) > self._cached:
             self._known.popitem(last=False)
         return claims
