@@ -228,6 +228,12 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused(name)
-    return float(value)
+    try:
+        at = float(value)
+    except OverflowError as error:
+        raise Refused(name) from error
+    if not math.isfinite(at):
+        raise Refused(name)
+    return at

@@ -30,6 +30,13 @@ async def test_a_link_to_one_session_is_no_login_of_whom_it_is_for():
         await JwtGate([provider()]).identify(login(jti="1", **target))
 
 
+@pytest.mark.parametrize("times", [{"exp": 10**400}, {"nbf": -(10**400)}, {"iat": 10**400}])
+async def test_a_number_that_no_float_holds_is_refused(times):
+    text = jwts.signed("oauth2-proxy", claims(**times))
+    with pytest.raises(Denied):
+        await JwtGate([provider()]).identify(asked(("Authorization", f"Bearer {text}")))
+
+
 async def test_a_key_that_was_taken_back_does_not_live_on_in_what_is_remembered():
     """Who has stolen a key makes a token for years; taking the key from the JWKS must end it."""
     now = [time.time()]
