@@ -8,7 +8,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadPayload, BadSignature, SignatureExpired, URLSafeTimedSerializer
 from msgspec.structs import replace
 
 from muxboard.access.gate import Asked, Denied
@@ -82,6 +82,8 @@ class CookieGate:
             raise Denied("expired") from error
         except BadSignature as error:
             raise Denied("signature") from error
+        except BadPayload as error:
+            raise Denied("malformed") from error
         facts = said if isinstance(said, dict) else {"name": said}
         name = next((text for key in _NAMES if (text := shown(facts.get(key)))), "")
         if not name:
