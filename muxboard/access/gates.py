@@ -6,12 +6,14 @@ import asyncio
 import importlib
 import inspect
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadPayload, BadSignature, SignatureExpired, URLSafeTimedSerializer
 from msgspec.structs import replace
 
 from muxboard.access.gate import Asked, Denied
+from muxboard.access.jwt import EXPIRED
 from muxboard.access.principal import Principal, shown
 from muxboard.access.proxied import groups
 from muxboard.tasks import Strangers
@@ -145,6 +147,10 @@ class CallableGate:
         if found is None:
             return None
         if isinstance(found, Principal):
+            if not shown(found.name):
+                raise Denied("no name")
+            if found.expires_at is not None and not found.expires_at > time.time():
+                raise Denied(EXPIRED)
             # Other gates' names mean other rights, and links are ours to give.
             return replace(found, gate=self.name, login="", links=(), via="")
         log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
