@@ -116,13 +116,15 @@ class Attacher:
         self._ptys = PtyManager()
         self._tasks = Tasks("terminals")
         self._undo: dict[str, AsyncExitStack] = {}
+        self._opening: dict[str, Principal] = {}  # by the terminal's id; whose login ends is taken out
 
     async def open(self, request: Request) -> Terminal:
         """Return a live terminal that waits for its connection.
 
         Raises:
             Problem: ``forbidden``, ``attach_cap``, ``session_not_found``, ``draining``,
-                ``audit_unavailable``, or why the host cannot be asked. Nothing is left behind.
+                ``audit_unavailable``, or why the host cannot be asked; ``forbidden`` or ``unauthenticated``
+            also when what allowed it was taken back meanwhile. Nothing is left behind.
         """
         began = time.monotonic()
         host, user = request.host, request.user
@@ -134,6 +136,8 @@ class Attacher:
             )
         terminal_id = secrets.token_urlsafe(18)
         async with AsyncExitStack() as undo:
+            self._opening[terminal_id] = principal
+            undo.callback(self._opening.pop, terminal_id, None)
             lease = await self._caps.lease(principal, terminal_id)
             undo.push_async_callback(self._caps.release, lease)
             session = await self._launcher.find(host, user, request.session)
@@ -144,7 +148,13 @@ class Attacher:
                 raise Problem(Code.draining)
             if host.closed:
                 raise Problem(Code.not_found, "There is no such host any more.")
-            # From here to the table there is no waiting: a drain sees the terminal or stops it above.
+            if terminal_id not in self._opening:
+                raise Problem(Code.unauthenticated, "The login has ended meanwhile.")
+            if not self._grants.allows(principal, need, host.config.key, user, request.session):
+                raise Problem(Code.forbidden, "You may no longer have this terminal.")
+            # From here to the table there is no waiting: a drain, a logout or other grants see the terminal,
+            # or stop it above.
+            del self._opening[terminal_id]
             self._audit.write(self._line(request, target, terminal_id))
             try:
                 terminal = Terminal(
@@ -238,7 +248,10 @@ class Attacher:
                 self._recheck(terminal)
 
     def logged_out(self, principal: Principal) -> None:
-        """End every terminal that was opened with a principal's login or links."""
+        """End every terminal that was opened with a principal's login or links, or is being opened."""
+        for terminal_id, opener in tuple(self._opening.items()):
+            if opener.same_login(principal):
+                del self._opening[terminal_id]
         for terminal in self.table:
             if terminal.principal.same_login(principal):
                 self.end(terminal, "revoked")
