@@ -42,7 +42,8 @@ async def test_a_space_at_its_end_does_not_make_a_name_another(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a\u202eb", "a\u200bb", "\ufeffboss", "a\0b", "a\u2028b", "boss\u00ad", "\ud800", "", " ", "x" * 257]
+    "name",
+    ["a\u202eb", "a\u200bb", "\ufeffboss", "a\0b", "a\u2028b", "boss\u00ad", "\ud800", "", " ", "x" * 257],
 )
 async def test_what_cannot_be_seen_is_in_no_name(name):
     assert shown(name) == ""
