@@ -190,6 +190,10 @@ class Service:
                     applied[section] = getattr(found.config, section)
                 elif getattr(found.config, section) != getattr(self._loaded.config, section):
                     log.warning("reload: [%s] has changed: restart the service to apply it", section)
+            if self._loaded.config.grants and not applied["grants"]:
+                # Without any, some gates' people are admin: that takes a start, not a slip of the editor.
+                log.error("reload: the last of [[grants]] was taken out: restart the service to apply that")
+                applied["grants"] = self._loaded.config.grants
             config = msgspec.structs.replace(self._loaded.config, **applied)
             loaded = msgspec.structs.replace(self._loaded, config=config, secrets=found.secrets)
             change = self.configured.update(loaded)

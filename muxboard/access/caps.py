@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from muxboard.registry.memory import Lease, MemoryRegistry
 
 _ALL = "terminals"
+_LINKS = "terminals by links"
 
 
 def _counter(principal: Principal) -> str:
@@ -34,10 +35,16 @@ class Caps:
             Problem: ``attach_cap``, saying which cap and what to do.
         """
         limits = {_counter(principal): self.per_principal, _ALL: self._global}
+        if principal.via:  # each link is a principal of its own: all of them together leave room for people
+            limits[_LINKS] = max(1, self._global // 2)
         try:
             return await self._registry.lease(terminal, limits)
         except Full as error:
-            if error.args[0] == _ALL:
+            if error.args[0] == _LINKS:
+                detail = (
+                    f"All {limits[_LINKS]} terminals for who comes by a link are in use; try again shortly."
+                )
+            elif error.args[0] == _ALL:
                 detail = f"All {self._global} terminals of this service are in use; try again shortly."
             else:
                 detail = (

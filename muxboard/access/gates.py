@@ -53,6 +53,8 @@ class HeaderGate:
         name = shown(value)
         if not name:
             raise Denied("no name")
+        if "," in name:  # a proxy between has joined two headers: one of them is not the proxy's in front
+            raise Denied("joined header")
         return Principal(name, self.name, groups([part.strip(" \t") for part in (listed or "").split(",")]))
 
     async def ready(self) -> None:

@@ -30,7 +30,7 @@ def check_auth(config: Config, environ: Mapping[str, str], errors: list[tuple[st
         errors.append(("server.trusted_proxies", 'is required with gate = "header": who may send it'))
     if auth.gate == "cookie" and not (auth.cookie.secret_env or auth.cookie.secret_file):
         errors.append(("auth.cookie.secret_env", 'is required with gate = "cookie"'))
-    if auth.gate == "none" and not config.server.bind.loopback:
+    if auth.gate == "none" and not (config.server.bind.loopback and _here(config.server.public_url)):
         errors.extend(_nobody_logs_in(auth, environ))
     for index, provider in enumerate(auth.jwt):
         errors.extend((f"auth.jwt[{index}].{name}", why) for name, why in _wrong_in_provider(provider))
@@ -46,6 +46,12 @@ def check_auth(config: Config, environ: Mapping[str, str], errors: list[tuple[st
         for name in ("max_ttl", "session")
         if getattr(auth.links, name) == float("inf")
     )
+
+
+def _here(url: str) -> bool:
+    """Whether a public URL is this machine's alone."""
+    host = urlsplit(url).hostname or ""
+    return not url or host == "localhost" or _loopback(host)
 
 
 def _nobody_logs_in(auth: Auth, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

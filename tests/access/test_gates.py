@@ -161,6 +161,7 @@ async def test_a_header_is_believed_from_a_trusted_proxy_alone():
         asked(*lines),
         asked(("X-Remote-User", ""), from_proxy=True),
         asked(("X-Remote-User", "a\tb"), from_proxy=True),
+        asked(("X-Remote-User", "ada, root"), from_proxy=True),
         asked(("X-Groups", "sre"), from_proxy=True),
         asked(("X-Remote-User", "ada"), ("X_Remote_User", "root"), from_proxy=True),
         asked(("X-Remote-User", "ada"), ("X-Remote-User", "root"), from_proxy=True),

@@ -248,11 +248,12 @@ def test_each_weak_setting_is_a_warning_at_every_start(start_service):
 
 
 @pytest.mark.parametrize("told", ["", "file", "environment", "twice"])
-def test_without_a_login_beyond_loopback_takes_to_be_told_twice(run, tmp_path, told):
-    """Nothing listens unless both the file and the environment say so."""
+@pytest.mark.parametrize("reached", ['bind = "0.0.0.0:0"', 'public_url = "https://ops.example.com/"'])
+def test_without_a_login_beyond_loopback_takes_to_be_told_twice(run, tmp_path, told, reached):
+    """Nothing listens unless both the file and the environment say so; a public URL is beyond, too."""
     path = tmp_path / "muxboard.toml"
     twice = "[auth.none]\nbeyond_loopback = true\n" if told in {"file", "twice"} else ""
-    path.write_text(f'[server]\nbind = "0.0.0.0:0"\n[auth]\ngate = "none"\n{twice}')
+    path.write_text(f'[server]\n{reached}\n[auth]\ngate = "none"\n{twice}')
     env = {"MUXBOARD_NO_LOGIN": "yes"} if told in {"environment", "twice"} else {}
     done = run("check", "--offline", "-c", str(path), env=env)
     assert done.returncode == (0 if told == "twice" else 2)

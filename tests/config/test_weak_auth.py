@@ -20,7 +20,7 @@ def gate(name, *tables):
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        (gate("none"), "auth.gate"),
+        (gate("none").replace("https://ops.example.com/console/", "http://localhost/"), "auth.gate"),
         (gate("header"), "auth.gate"),
         (gate("jwt", JWT, KEYS, JWT.replace("idp", "other"), KEYS), "auth.jwt"),
         (gate("jwt", JWT, 'secret_env = "KEY"\nalgorithms = ["HS256"]\n'), "auth.jwt[0].algorithms"),

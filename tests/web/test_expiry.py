@@ -190,3 +190,14 @@ async def test_a_links_terminal_and_stream_end_with_the_link(boards):
     assert (await stream.event("exit"))["reason"] == "expired"
     stream.cut()
     assert (await show(board, bearer)).status == 401
+
+
+async def test_a_file_that_has_lost_its_grants_makes_nobody_admin(boards, caplog):
+    grants = '[[grants]]\nprincipals = ["boss"]\nrole = "admin"\n'
+    board = await boards(grants)
+    file = board.machine.folder / "muxboard.toml"
+    file.write_text(file.read_text().replace(grants, ""))
+    board.service.reload()
+    await soon(lambda: "hosts added" in caplog.text or "taken out" in caplog.text, "the reload")
+    assert "the last of [[grants]] was taken out" in caplog.text
+    assert (await board.call("GET", "api/v1/me")).json["role_by_target"] == {}

@@ -220,3 +220,17 @@ async def test_a_link_for_somebody_is_for_them_where_the_gate_knows_who_asks(boa
     # Where nobody is known, the link is what makes them known.
     token = (await mint(board, sub="ada")).json["token"]
     assert (await open_as(None, token)).status == 200
+
+
+async def test_links_leave_room_for_people(boards):
+    """Each link is a principal of its own, so what each may have does not bound them all."""
+    limits = "[limits]\nattaches_per_principal = 2\nattaches_global = 4\n"
+    board = await boards(TOML + limits, env={"LINK_KEY": KEY})
+    answers = []
+    for _ in range(3):
+        token = (await mint(board)).json["token"]
+        bearer = (await redeem(board, token)).json["session_token"]
+        answers.append(await board.call("POST", "api/v1/terminals", wanted(cols=80, rows=24), token=bearer))
+    assert [answer.status for answer in answers] == [201, 201, 429]
+    assert "by a link" in answers[-1].json["detail"]
+    await board.open()
