@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.columns import started
 from bench.identity import AUDIENCE, CONFIG, ISSUER, Identity
-from bench.lines import first
-from bench.measures.echo import WARM_UP, Runs, Typist
-from bench.programs import PROMPT
+from bench.measures.echo import Runs, typed
 from bench.report import TMUX, Limit, Report, Row, Values
 from bench.stats import percentile
 from bench.targets import READY_S, Muxboard
@@ -66,9 +64,9 @@ async def _flooded(target: Muxboard, identity: Identity, keys: int, rounds: int)
     quiet, beside = Runs(), Runs()
     answers: dict[str, int] = {}
     for _ in range(rounds):
-        quiet.add(target, await _typed(target, keys))
+        quiet.add(target, await typed(target, keys))
         async with _flood(target.port, identity.bad_tokens(), answers):
-            beside.add(target, await _typed(target, keys))
+            beside.add(target, await typed(target, keys))
     sent, refused = sum(answers.values()), answers.get("401", 0)
     asked, enough = MAX_ASKED * rounds, Limit(1000, at_least=True, columns=ONLY)
     return [
@@ -79,21 +77,6 @@ async def _flooded(target: Muxboard, identity: Identity, keys: int, rounds: int)
         Row("bad tokens not refused", "", {TMUX: float(sent - refused)}, Limit(0, columns=ONLY), 0),
         Row("questions for keys", "", {TMUX: float(identity.asked)}, Limit(asked, columns=ONLY), 0),
     ]
-
-
-async def _typed(target: Muxboard, keys: int) -> list[float]:
-    key = target.prepare("echo")
-    line = await target.open(key)
-    try:
-        await line.expect(PROMPT, READY_S)
-        typist = Typist(line, keys)
-        typist.start()
-        await first(typist.done, line.ended, timeout_s=120)
-        return typist.samples_ms[WARM_UP:] if typist.done.done() and typist.done.result() else []
-    finally:
-        await line.close()
-        if target.tmux:
-            target.tmux.kill(key)
 
 
 @contextlib.asynccontextmanager

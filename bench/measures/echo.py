@@ -121,6 +121,22 @@ async def measure(workshop: Workshop, report: Report) -> None:
         )
 
 
+async def typed(target: Target, keys: int) -> list[float]:
+    """Return the echo times of one terminal in ms, nothing when keys were lost."""
+    key = target.prepare("echo")
+    line = await target.open(key)
+    try:
+        await line.expect(PROMPT, READY_S)
+        typist = Typist(line, keys)
+        typist.start()
+        await first(typist.done, line.ended, timeout_s=60)
+        return typist.samples_ms[WARM_UP:] if typist.done.done() and typist.done.result() else []
+    finally:
+        await line.close()
+        if target.tmux:
+            target.tmux.kill(key)
+
+
 class Runs:
     """The samples of every run, by target."""
 

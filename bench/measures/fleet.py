@@ -10,8 +10,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.columns import started
-from bench.lines import MuxboardLine, PtyLine, first
-from bench.measures.echo import WARM_UP, Runs, Typist
+from bench.lines import MuxboardLine, PtyLine
+from bench.measures.echo import Runs, typed
 from bench.peers.masters import masters
 from bench.programs import PROMPT
 from bench.report import ATTACH, TMUX, Limit, Report, Row, Values
@@ -228,9 +228,9 @@ async def _echo(workshop: Workshop, swept: Swept, period_s: float, rounds: int) 
     targets: list[Target] = [bare, swept.target]
     for _ in range(rounds):
         for target in targets:
-            quiet.add(target, await _typed(target, keys))
+            quiet.add(target, await typed(target, keys))
             async with swept.sweeping(period_s * 1.1):
-                beside.add(target, await _typed(target, keys))
+                beside.add(target, await typed(target, keys))
     before, after = quiet.typical(0.99), beside.typical(0.99)
     raised: Values = {
         name: value - base
@@ -244,21 +244,6 @@ async def _echo(workshop: Workshop, swept: Swept, period_s: float, rounds: int) 
         Row("the same: p99", "ms", after),
         Row("p99 raised by the sweeps", "ms", raised, Limit(5, columns=ONLY)),
     ]
-
-
-async def _typed(target: Target, keys: int) -> list[float]:
-    key = target.prepare("echo")
-    line = await target.open(key)
-    try:
-        await line.expect(PROMPT, READY_S)
-        typist = Typist(line, keys)
-        typist.start()
-        await first(typist.done, line.ended, timeout_s=60)
-        return typist.samples_ms[WARM_UP:] if typist.done.done() and typist.done.result() else []
-    finally:
-        await line.close()
-        if target.tmux:
-            target.tmux.kill(key)
 
 
 async def _attach(
