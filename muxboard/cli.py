@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 import webbrowser
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import msgspec
@@ -35,9 +36,13 @@ def _load(path: str | None, bind: str | None = None) -> Loaded:
     try:
         return load(path, os.environ, bind=bind)
     except ConfigError as error:
-        for line in error.lines:
-            click.echo(line, err=True)
-        sys.exit(CONFIG_ERROR)
+        _broken(error)
+
+
+def _broken(error: ConfigError) -> NoReturn:
+    for line in error.lines:
+        click.echo(line, err=True)
+    sys.exit(CONFIG_ERROR)
 
 
 @main.command()
@@ -60,9 +65,7 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
         try:
             service = Service(loaded, os.environ)
         except ConfigError as error:
-            for line in error.lines:
-                click.echo(line, err=True)
-            sys.exit(CONFIG_ERROR)
+            _broken(error)
 
         def started() -> None:
             click.echo(f"muxboard {__version__}: {service.url}")
@@ -88,13 +91,21 @@ def check(path: str | None, offline: bool, as_json: bool) -> None:
 
     Exits with 0 when all is good, 1 when a host failed, 2 when the configuration is wrong.
     """
+    from muxboard.access import build  # noqa: PLC0415
     from muxboard.config import weak  # noqa: PLC0415
+    from muxboard.config.values import Secret  # noqa: PLC0415
     from muxboard.hosts import live  # noqa: PLC0415  it brings rich, without which the service starts faster
     from muxboard.hosts.checklist import Checklist  # noqa: PLC0415
 
     loaded = _load(path)
+    try:
+        build.build_gate(loaded, Secret(""))
+        build.build_links(loaded)
+    except ConfigError as error:
+        _broken(error)
     found = weak.settings(loaded, os.environ)
-    live.leave(Checklist(loaded, os.environ, found, as_json=as_json).run(offline=offline))
+    ask = partial(build.unreachable, loaded)
+    live.leave(Checklist(loaded, os.environ, found, as_json=as_json, ask=ask).run(offline=offline))
 
 
 @main.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from muxboard.access.gates import CallableGate, CookieGate, HeaderGate, NoGate, load_callable
 from muxboard.access.jwt import Rules, Verifier
-from muxboard.access.keys import AlbKeys, JwksKeys, Keys, from_jwks, from_pem, from_secret
+from muxboard.access.keys import AlbKeys, JwksKeys, Keys, from_jwks, from_pem, from_secret, trial
 from muxboard.access.links import ALGORITHM, AUDIENCE, ISSUER, LinkReader
 from muxboard.access.profiles import PROFILES, Profile
 from muxboard.access.proxied import JwtGate, Provider
@@ -68,6 +68,31 @@ def build_links(loaded: Loaded) -> LinkReader:
             entry.issuer, entry.audience, algorithms, keys, links.max_ttl
         )
     return LinkReader(verifiers)
+
+
+async def unreachable(loaded: Loaded) -> list[tuple[str, str]]:
+    """Return ``(path, problem)`` for each address of keys that cannot be had. A load balancer's has one for
+    each key, which nobody knows before it signs."""
+    auth = loaded.config.auth
+    asked: list[tuple[str, str, tuple[str, ...]]] = [
+        (f"auth.links.issuers[{index}].jwks_url", issuer.jwks_url, tuple(issuer.algorithms))
+        for index, issuer in enumerate(auth.links.issuers)
+    ]
+    if auth.gate == "jwt":
+        asked += [
+            (
+                f"auth.jwt[{index}].jwks_url",
+                provider.jwks_url,
+                tuple(provider.algorithms) or PROFILES[provider.profile].algorithms,
+            )
+            for index, provider in enumerate(auth.jwt)
+            if provider.profile != "aws-alb"
+        ]
+    found = []
+    for path, url, algorithms in asked:
+        if url and (problem := await trial(url, algorithms)):
+            found.append((path, f"{url}: {problem}"))
+    return found
 
 
 def _link_verifier(

@@ -221,6 +221,16 @@ async def fetch(url: str) -> bytes:
         client.close()
 
 
+async def trial(url: str, algorithms: tuple[str, ...]) -> str:
+    """Return why keys cannot be had from an address, "" where they can."""
+    try:
+        if parse_jwks(await fetch(url), algorithms):
+            return ""
+    except (HTTPError, OSError, ValueError) as error:
+        return str(error)[:200] or type(error).__name__
+    return f"holds no public key for {', '.join(algorithms)}"
+
+
 class JwksKeys(Source):
     """A JWKS address."""
 

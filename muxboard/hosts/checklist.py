@@ -17,7 +17,7 @@ from muxboard.hosts.check import HostCheck, Step, StepName
 from muxboard.hosts.configured import Configured
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from rich.text import Text
 
@@ -49,12 +49,20 @@ class CheckedHost(Struct, frozen=True):
     steps: list[Step]
 
 
+class Failed(Struct, frozen=True):
+    """Something beside the hosts that could not be had: its key path and why."""
+
+    path: str
+    problem: str
+
+
 class Checked(Struct, frozen=True):
-    """The JSON: ``ok`` says whether every host is; weak settings do not count."""
+    """The JSON: ``ok`` says whether every host and all else is; weak settings do not count."""
 
     ok: bool
     source: str
     weak: list[Weak]
+    failed: list[Failed]
     hosts: list[CheckedHost]
 
 
@@ -66,15 +74,25 @@ class Checklist:
         environ: For the hosts.
         weak: Its weak settings.
         as_json: Print nothing else.
+        ask: Asks for whatever the configuration names beside hosts; returns key path and problem of what
+            could not be had.
     """
 
     def __init__(
-        self, loaded: Loaded, environ: Mapping[str, str], weak: Sequence[Weak], *, as_json: bool
+        self,
+        loaded: Loaded,
+        environ: Mapping[str, str],
+        weak: Sequence[Weak],
+        *,
+        as_json: bool,
+        ask: Callable[[], Awaitable[list[tuple[str, str]]]],
     ) -> None:
         self._loaded = loaded
         self._environ = environ
         self._weak = list(weak)
         self._as_json = as_json
+        self._ask = ask
+        self._failed: list[Failed] = []
         self._screen = live.Screen()
         self._checks: list[HostCheck] = []
 
@@ -88,7 +106,7 @@ class Checklist:
         elif not offline:
             self._conclude()
         sys.stdout.flush()
-        failed = any(check.state != "ok" for check in self._checks)
+        failed = bool(self._failed) or any(check.state != "ok" for check in self._checks)
         return live.INTERRUPTED if broken else int(failed)
 
     async def _check(self) -> None:
@@ -96,10 +114,13 @@ class Checklist:
         timeout_s = float(self._loaded.config.inventory.command_timeout)
         self._checks = [HostCheck(host, timeout_s) for host in configured.hosts.values()]
         try:
-            work = asyncio.gather(*(self._one(check) for check in self._checks))
+            work = asyncio.gather(self._others(), *(self._one(check) for check in self._checks))
             await self._screen.watch(_whole(work), self._draw)
         finally:
             await live.closed(configured.close())
+
+    async def _others(self) -> None:
+        self._failed = [Failed(path, problem) for path, problem in await self._ask()]
 
     async def _one(self, check: HostCheck) -> None:
         await check.run()
@@ -119,7 +140,8 @@ class Checklist:
             )
             for check in self._checks
         ]
-        return Checked(all(host.state == "ok" for host in hosts), self._loaded.source, self._weak, hosts)
+        ok = not self._failed and all(host.state == "ok" for host in hosts)
+        return Checked(ok, self._loaded.source, self._weak, self._failed, hosts)
 
     # --- lines
 
@@ -154,6 +176,10 @@ class Checklist:
             for check in checks:
                 if not check.done:  # the others have been told
                     self._tell(check)
+        for failed in self._failed:
+            self._screen.failure(
+                failed.path, failed.problem, "Look at the address, the proxy and the firewall."
+            )
         self._screen.line(*self._counts())
 
     def _counts(self, rest: str = "unfinished") -> list[tuple[str, str]]:
