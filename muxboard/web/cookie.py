@@ -20,10 +20,12 @@ _BOUND = "muxboard-session"  # bound into the signature, so that no other signed
 
 
 def name(seen: Seen) -> str:
-    """Return the cookie's name. ``__Host-`` needs https; without it, all ports of a host share cookies."""
+    """Return the cookie's name. ``__Host-`` needs https, and the path ``/``: boards below other paths of the
+    host have other names. Without https, all ports of a host share cookies."""
+    board = "".join(f".{part}" for part in seen.base_path.split("/") if part)
     if seen.scheme == "https":
-        return "__Host-muxboard"
-    return f"muxboard-{seen.host.rpartition(']')[2].partition(':')[2] or '80'}"
+        return f"__Host-muxboard{board}"
+    return f"muxboard-{seen.host.rpartition(']')[2].partition(':')[2] or '80'}{board}"
 
 
 def link_name(seen: Seen, link: str) -> str:

@@ -26,11 +26,13 @@ class Seen:
         received: The Host header that came, which a proxy may have made its own.
         scheme: ``http`` or ``https``, as the browser sees it.
         client: The client's address.
+        base_path: Below which everything of ours lives, from the configuration.
     """
 
-    __slots__ = ("client", "host", "received", "scheme")
+    __slots__ = ("base_path", "client", "host", "received", "scheme")
 
-    def __init__(self, host: str, received: str, scheme: str, client: str) -> None:
+    def __init__(self, host: str, received: str, scheme: str, client: str, base_path: str) -> None:
+        self.base_path = base_path
         self.host = host
         self.received = received
         self.scheme = scheme
@@ -62,6 +64,7 @@ class Origins:
         self._origins = {origin.lower() for origin in server.allowed_origins}
         if public.netloc:
             self._origins.add(f"{public.scheme}://{public.netloc}".lower())
+        self._base_path = server.base_path
         self._proxies = [ipaddress.ip_network(cidr) for cidr in server.trusted_proxies]
 
     def see(self, peer: str, scheme: str, headers: HTTPHeaders) -> Seen:
@@ -79,7 +82,7 @@ class Origins:
             client = peer
         if host and host == self._public.netloc.lower():
             scheme = self._public.scheme  # TLS ends in front of us, whether or not that proxy is trusted
-        return Seen(host if _HOST.fullmatch(host) else "", received, scheme, client)
+        return Seen(host if _HOST.fullmatch(host) else "", received, scheme, client, self._base_path)
 
     def _trusted(self, peer: str) -> bool:
         try:

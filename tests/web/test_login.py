@@ -241,3 +241,17 @@ async def test_each_start_without_a_token_makes_a_fresh_one(boards):
         assert (await board.call("GET", "api/v1/me")).status == 401
     assert len(tokens) == 3
     assert all(len(token) >= 32 for token in tokens)
+
+
+async def test_two_boards_below_one_host_do_not_log_each_other_out(boards):
+    """A ``__Host-`` cookie is for the whole host, so its name tells the boards apart."""
+    server = '[server]\nbase_path = "/{}/"\n'
+    first, second = await boards(server.format("ops/one")), await boards(server.format("two"))
+    cookies = []
+    for board in (first, second):
+        answer = await board.call("POST", "api/v1/login", {"token": TOKEN}, token=None)
+        cookies.append(answer.headers["Set-Cookie"].split(";")[0])
+    names = [cookie.partition("=")[0].partition(".")[2] for cookie in cookies]
+    assert names == ["ops.one", "two"]
+    both = {"Cookie": "; ".join(cookies), "Origin": first.origin}
+    assert (await first.call("GET", "api/v1/me", token=None, headers=both)).status == 200
