@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("muxboard.access")
 
 CALL_S = 5.0
+# What says nothing of its end holds for so long after it was last shown: the page shows it again in time, and
+# whoever has logged out in front of us loses what they had opened.
+SHOWN_S = 900.0
 MAX_CALLS = 32  # at once; more that hang would be more threads
 LONGEST_S = 10 * 365 * 86400.0
 _NAMES = ("name", "user", "username", "email", "sub")
@@ -55,7 +58,8 @@ class HeaderGate:
             raise Denied("no name")
         if "," in name:  # a proxy between has joined two headers: one of them is not the proxy's in front
             raise Denied("joined header")
-        return Principal(name, self.name, groups([part.strip(" \t") for part in (listed or "").split(",")]))
+        found = groups([part.strip(" \t") for part in (listed or "").split(",")])
+        return Principal(name, self.name, found, expires_at=time.time() + SHOWN_S)
 
     async def ready(self) -> None:
         pass
@@ -154,7 +158,8 @@ class CallableGate:
             if found.expires_at is not None and not found.expires_at > time.time():
                 raise Denied(EXPIRED)
             # Other gates' names mean other rights, and links are ours to give.
-            return replace(found, gate=self.name, login="", links=(), via="")
+            until = time.time() + SHOWN_S if found.expires_at is None else found.expires_at
+            return replace(found, gate=self.name, login="", links=(), via="", expires_at=until)
         log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
         raise Denied("not a principal")
 

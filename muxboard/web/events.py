@@ -119,9 +119,10 @@ class Events(Handler):
 
     def fresher(self, principal: Principal) -> None:
         if principal.fresher_than(self.principal):
-            self.principal = replace(principal, links=self.principal.links)
-            self._sight = Sight(self.services.sweeper, self.services.grants, self.principal)
-            self._news.whole = True
+            before, self.principal = self.principal, replace(principal, links=self.principal.links)
+            if (principal.name, principal.groups) != (before.name, before.groups):  # they may see other hosts
+                self._sight = Sight(self.services.sweeper, self.services.grants, self.principal)
+                self._news.whole = True
 
     def _send(self) -> None:
         """Write one turn's events: never none, so that the page knows the stream to be alive."""

@@ -235,7 +235,7 @@ async def test_a_callable_that_fails_lets_nobody_in(authorize, monkeypatch):
 
 
 async def test_a_callable_says_who_it_is():
-    ada = Principal("ada", "callable")
+    ada = Principal("ada", "callable", expires_at=time.time() + 60)
 
     async def later(request):
         assert request == "the request"
@@ -250,3 +250,15 @@ async def test_a_callable_says_who_it_is():
 def test_a_callable_that_is_not_there_is_said(name):
     with pytest.raises(ValueError, match=r"cannot be imported|is not callable"):
         load_callable(name)
+
+
+async def test_what_says_nothing_of_its_end_holds_for_a_quarter_of_an_hour():
+    header = asked(("X-Remote-User", "ada"), from_proxy=True)
+    for gate, told in (
+        (HeaderGate(HeaderConfig()), header),
+        (CallableGate(lambda request: Principal("ada")), asked()),
+    ):
+        found = await gate.identify(told)
+        assert 890 < found.expires_at - time.time() <= 900
+        later = await gate.identify(told)
+        assert later.fresher_than(found)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from muxboard.access import gates
 from muxboard.access.jwt import Rules, Verifier
 from muxboard.access.keys import FixedKeys
 from muxboard.access.profiles import PROFILES
@@ -201,3 +202,20 @@ async def test_a_file_that_has_lost_its_grants_makes_nobody_admin(boards, caplog
     await soon(lambda: "hosts added" in caplog.text or "taken out" in caplog.text, "the reload")
     assert "the last of [[grants]] was taken out" in caplog.text
     assert (await board.call("GET", "api/v1/me")).json["role_by_target"] == {}
+
+
+async def test_who_logs_out_in_front_of_us_loses_what_they_had_opened(boards, monkeypatch):
+    """A header says nothing of its end: what it opened ends when it is not shown any more."""
+    monkeypatch.setattr(gates, "SHOWN_S", 2.0)
+    grants = '[[grants]]\nprincipals = ["ada"]\nrole = "operator"\n'
+    toml = '[server]\ntrusted_proxies = ["127.0.0.1/32"]\n[auth]\ngate = "header"\n'
+    board = await boards(toml + grants)
+    ours = {"X-Remote-User": "ada", "Origin": board.origin}
+    body = {"host": "local", "user": LOGIN, "session": "one", "mode": "control", "cols": 80, "rows": 24}
+    made = await board.call("POST", "api/v1/terminals", body, token=None, headers=ours)
+    socket = await board.upgrade(f"api/v1/terminals/{made.json['id']}/socket", token=None, **ours)
+    for _ in range(5):  # as a page does, in time
+        await asyncio.sleep(0.6)
+        assert (await board.call("GET", "api/v1/me", token=None, headers=ours)).status == 200
+    await socket.echoes()
+    assert (await socket.message("exit"))["reason"] == "expired"
