@@ -217,7 +217,7 @@ def test_the_login_of_the_services_own_pages_stays_out_of_the_frame(page, sites,
     api.open()
     # Kept for the service's own site and for the portal's apart, also where browsers let cookies go further.
     kept = {each["name"]: each.get("partitionKey") for each in context.cookies(sites.muxboard)}
-    assert kept.pop("__Host-muxboard") == "https://mux.example"
+    assert kept.pop("__Host-muxboard.console") == "https://mux.example"
     assert set(kept.values()) == {"https://portal.example"}
     again = context.new_page()
     again.goto(sites.muxboard)
