@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from muxboard.hosts import local
 from muxboard.hosts.local import LocalWay
 from muxboard.hosts.managed import ManagedHost
 from muxboard.hosts.ssh.fleet import Fleet
@@ -85,6 +86,7 @@ class Configured:
         """Let go of everything. Idempotent."""
         await _close([*self.hosts.values(), *self._gone])
         await self._fleet.close()
+        await local.ended()
 
 
 async def _close(hosts: Iterable[ManagedHost]) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 16
 LOOK_BYTES = 4096  # a path and its newline
 GRACE_S = 1.0  # between SIGTERM and SIGKILL
+STEP_S = 0.01
+_ending: set[subprocess.Popen[bytes]] = set()
 
 # What a command, and so a tmux server that it starts, sees of our environment. Nothing else:
 # the service's own holds its secrets. TMUX is left out, or attaching would be refused as nested.
@@ -241,6 +243,7 @@ def end_later(child: subprocess.Popen[bytes]) -> None:
     """
     loop = asyncio.get_running_loop()
     fd = os.pidfd_open(child.pid)
+    _ending.add(child)
     _signal(child, signal.SIGTERM)
     kill = loop.call_later(GRACE_S, _signal, child, signal.SIGKILL)
 
@@ -249,8 +252,20 @@ def end_later(child: subprocess.Popen[bytes]) -> None:
             kill.cancel()
             loop.remove_reader(fd)
             os.close(fd)
+            _ending.discard(child)
 
     loop.add_reader(fd, ended)
+
+
+async def ended() -> None:
+    """Wait until the children that were told to end have ended: a loop that stops before reaps nobody."""
+    patience = 2 * GRACE_S
+    while patience > 0:
+        _ending.intersection_update([child for child in _ending if child.poll() is None])
+        if not _ending:
+            return
+        await asyncio.sleep(STEP_S)
+        patience -= STEP_S
 
 
 def _signal(child: subprocess.Popen[bytes], sign: signal.Signals) -> None:
