@@ -254,13 +254,10 @@ class Service:
     @property
     def url(self) -> str:
         """The URL that opens a dashboard; with a fresh token it also logs in."""
-        server = self.config.server
-        if server.public_url:
-            base = server.public_url.rstrip("/") + "/"
-        elif self.bind.path:
+        try:
+            base = self.config.server.home(self.bind)
+        except ValueError:
             base = f"unix:{self.bind.path}"
-        else:
-            base = f"http://{self.bind.url_host}:{self.bind.port}{server.base_path}"
         return f"{base}#token={self.token.reveal()}" if isinstance(self.services.gate, TokenGate) else base
 
     async def stop(self) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -79,32 +79,23 @@ class Strangers:
         Raises:
             BlockingIOError: As many as may run do.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
         if not self._left.acquire(blocking=False):
             raise BlockingIOError(f"{self._owner}: too many calls have not returned")
-
-        def give(result: T | None, error: BaseException | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)  # type: ignore[arg-type]
+        answer: Future[T] = Future()
+        answer.set_running_or_notify_cancel()  # whoever waits may cancel the waiting, not the call
 
         def work() -> None:
-            result, failure = None, None
             try:
                 result = call(*args)
             except Exception as error:  # noqa: BLE001  given to whoever waits
-                failure = error
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
             finally:
                 self._left.release()
-            with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
-                loop.call_soon_threadsafe(give, result, failure)
 
         threading.Thread(target=work, name=self._owner, daemon=True).start()
-        return await answer
+        return await asyncio.wrap_future(answer)
 
 
 class Threads:

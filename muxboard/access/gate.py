@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +51,22 @@ class Asked(NamedTuple):
             raise Denied("header twin")
         return value.strip(" \t")  # no other space is HTTP's
 
+    def bearer(self) -> str | None:
+        """Return the token of ``Authorization: Bearer``, None where the header does not come.
 
-class Gate(Protocol):
+        Raises:
+            Denied: The header comes with another scheme, or as ``header`` says.
+        """
+        value = self.header("Authorization")
+        if value is None:
+            return None
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Denied("not a bearer")
+        return token.strip()
+
+
+class Gate(ABC):
     """Lets people in.
 
     Attributes:
@@ -62,8 +77,9 @@ class Gate(Protocol):
 
     name: str
     hint: str
-    refusal: str
+    refusal: str = "Your login is not accepted here, or it has expired."
 
+    @abstractmethod
     async def identify(self, asked: Asked) -> Principal | None:
         """Return who asks; None where no credential is shown.
 
@@ -72,8 +88,8 @@ class Gate(Protocol):
             Unavailable: What it is judged by is not there.
         """
 
-    async def ready(self) -> None:
+    async def ready(self) -> None:  # noqa: B027  most need nothing
         """Get at the start what is needed to judge: what cannot be had is in the log before anybody asks."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  most hold nothing
         """Let go of everything. Idempotent."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from itsdangerous import BadPayload, BadSignature, SignatureExpired, URLSafeTimedSerializer
 from msgspec.structs import replace
 
-from muxboard.access.gate import Asked, Denied
+from muxboard.access.gate import Asked, Denied, Gate
 from muxboard.access.jwt import EXPIRED
 from muxboard.access.principal import Principal, shown
 from muxboard.access.proxied import groups
@@ -36,12 +36,11 @@ LONGEST_S = 10 * 365 * 86400.0
 _NAMES = ("name", "user", "username", "email", "sub")
 
 
-class HeaderGate:
+class HeaderGate(Gate):
     """Believes a header, from trusted proxies alone; from anybody else it is a lie and refused as such."""
 
     name = "header"
     hint = "Come through the proxy in front of this service: it logs you in."
-    refusal = "Your login is not accepted here, or it has expired."
 
     def __init__(self, config: HeaderConfig) -> None:
         self._config = config
@@ -61,19 +60,12 @@ class HeaderGate:
         found = groups([part.strip(" \t") for part in (listed or "").split(",")])
         return Principal(name, self.name, found, expires_at=time.time() + SHOWN_S)
 
-    async def ready(self) -> None:
-        pass
 
-    async def close(self) -> None:
-        pass
-
-
-class CookieGate:
+class CookieGate(Gate):
     """Believes a cookie that another application has signed with itsdangerous."""
 
     name = "cookie"
     hint = "Log in to the application that this service belongs to."
-    refusal = "Your login is not accepted here, or it has expired."
 
     def __init__(self, config: CookieConfig, secret: Secret) -> None:
         self._config = config
@@ -100,31 +92,18 @@ class CookieGate:
             name, self.name, groups(facts.get("groups")), expires_at=signed.timestamp() + max_age
         )
 
-    async def ready(self) -> None:
-        pass
 
-    async def close(self) -> None:
-        pass
-
-
-class NoGate:
+class NoGate(Gate):
     """Lets everybody in."""
 
     name = "none"
     hint = ""
-    refusal = "Your login is not accepted here, or it has expired."
 
     async def identify(self, asked: Asked) -> Principal | None:  # noqa: ARG002
         return Principal("anybody", self.name)
 
-    async def ready(self) -> None:
-        pass
 
-    async def close(self) -> None:
-        pass
-
-
-class CallableGate:
+class CallableGate(Gate):
     """Asks a function of the operator's. One that raises, hangs or returns something else lets nobody in.
 
     Args:
@@ -134,7 +113,6 @@ class CallableGate:
 
     name = "callable"
     hint = "You are not let in here."
-    refusal = "Your login is not accepted here, or it has expired."
 
     def __init__(self, authorize: Callable[[Any], Any]) -> None:
         self._authorize = authorize
@@ -162,12 +140,6 @@ class CallableGate:
             return replace(found, gate=self.name, login="", links=(), via="", expires_at=until)
         log.error("the gate's callable returned %s, not a Principal", type(found).__name__)
         raise Denied("not a principal")
-
-    async def ready(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
 
     async def _call(self, request: Any) -> Any:
         called = getattr(self._authorize, "__call__", None)  # noqa: B004  objects may be coroutine functions too

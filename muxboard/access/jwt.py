@@ -17,7 +17,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
-import msgspec
 
 from muxboard.access.keys import KeysUnavailable
 
@@ -186,7 +185,7 @@ class Verifier:
             raise Refused("issuer") from error
         except jwt.MissingRequiredClaimError as error:
             raise Refused(f"no {error.claim}") from error
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise Refused("malformed") from error
 
     def _check(self, claims: dict[str, Any]) -> None:

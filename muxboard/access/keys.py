@@ -8,7 +8,8 @@ import logging
 import math
 import re
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from tornado.httpclient import HTTPError
@@ -38,9 +39,10 @@ class KeysUnavailable(Exception):  # noqa: N818
     """No key could be had: nothing can be verified now."""
 
 
-class Keys(Protocol):
+class Keys(ABC):
     """What verifies tokens."""
 
+    @abstractmethod
     async def find(self, kid: str, algorithm: str) -> list[Any]:
         """Return the keys that may have made a signature; none for an unknown id.
 
@@ -48,11 +50,11 @@ class Keys(Protocol):
             KeysUnavailable: They could not be had.
         """
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  most hold nothing
         """Let go of everything. Idempotent."""
 
 
-class FixedKeys:
+class FixedKeys(Keys):
     """Keys that do not change while the service runs."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
@@ -60,9 +62,6 @@ class FixedKeys:
 
     async def find(self, kid: str, algorithm: str) -> list[Any]:
         return _matching(self.keys, kid, algorithm)
-
-    async def close(self) -> None:
-        pass
 
 
 def from_pem(pem: bytes, algorithms: tuple[str, ...]) -> FixedKeys:
@@ -231,7 +230,7 @@ async def trial(url: str, algorithms: tuple[str, ...]) -> str:
     return f"holds no public key for {', '.join(algorithms)}"
 
 
-class JwksKeys(Source):
+class JwksKeys(Source, Keys):
     """A JWKS address."""
 
     def __init__(
@@ -240,7 +239,7 @@ class JwksKeys(Source):
         super().__init__(url, lambda text: parse_jwks(text, algorithms), clock)
 
 
-class AlbKeys:
+class AlbKeys(Keys):
     """AWS's load balancer has a PEM file for each key id, at an address that is made of it.
 
     A file never changes, so it is asked for once. Ids that are not known are tried at most once in

@@ -9,7 +9,7 @@ from muxboard.access.principal import Link, shown
 from muxboard.config.values import Duration
 
 if TYPE_CHECKING:
-    from muxboard.config.schema import Loaded, Server
+    from muxboard.config.schema import Loaded
 
 
 def url(loaded: Loaded, target: str, mode: str, ttl: str, subject: str) -> str:
@@ -38,8 +38,9 @@ def url(loaded: Loaded, target: str, mode: str, ttl: str, subject: str) -> str:
     if subject and not shown(subject):
         raise ValueError("--for: must be a name that can be shown")
     made = Link(host, user, session, "control" if mode == "control" else "view")
+    server = loaded.config.server
     token, _ = mint(secret, made, _seconds(ttl, loaded.config.auth.links.max_ttl), subject)
-    return f"{_base(loaded.config.server)}open#{token}"
+    return f"{server.home(server.bind)}open#{token}"
 
 
 def _seconds(ttl: str, longest: Duration) -> float:
@@ -50,9 +51,3 @@ def _seconds(ttl: str, longest: Duration) -> float:
     if not 0 < seconds <= longest:
         raise ValueError(f"--ttl: must be at most {longest}")
     return seconds
-
-
-def _base(server: Server) -> str:
-    if server.public_url:
-        return server.public_url.rstrip("/") + "/"
-    return f"http://{server.bind.url_host}:{server.bind.port}{server.base_path}"

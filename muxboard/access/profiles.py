@@ -18,7 +18,6 @@ class Profile(NamedTuple):
         groups_claim: A list, or one string.
         issuer: Where it is the same for everybody.
         groups_separator: Parts a string of groups.
-        needs_audience: Whether its tokens say whom they are for.
         padded: Whether its base64 is padded, which JWTs are not.
         header_claims: Claims that stand in the token's header, which the signature covers as well.
     """
@@ -29,7 +28,6 @@ class Profile(NamedTuple):
     groups_claim: str = "groups"
     issuer: str = ""
     groups_separator: str = ""
-    needs_audience: bool = True
     padded: bool = False
     header_claims: tuple[str, ...] = ()
 
@@ -46,7 +44,6 @@ PROFILES: dict[str, Profile] = {
     "aws-alb": Profile(
         header="X-Amzn-Oidc-Data",
         algorithms=("ES256",),
-        needs_audience=False,
         padded=True,
         header_claims=("signer", "client"),
     ),

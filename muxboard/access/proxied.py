@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from muxboard.access.gate import Asked, Denied, Unavailable
+from muxboard.access.gate import Asked, Denied, Gate, Unavailable
 from muxboard.access.jwt import Refused
 from muxboard.access.keys import KeysUnavailable
 from muxboard.access.principal import Link, Principal, shown
@@ -30,7 +30,7 @@ class Provider(NamedTuple):
     verifier: Verifier
 
 
-class JwtGate:
+class JwtGate(Gate):
     """Lets in whoever's proxy vouches for them.
 
     Args:
@@ -40,7 +40,6 @@ class JwtGate:
 
     name = GATE
     hint = "Come through the proxy in front of this service: it logs you in."
-    refusal = "Your login is not accepted here, or it has expired."
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = tuple(providers)
@@ -71,13 +70,7 @@ class JwtGate:
 
 
 def _token(asked: Asked, header: str) -> str | None:
-    value = asked.header(header)
-    if value is None or header.lower() != "authorization":
-        return value
-    scheme, _, token = value.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Denied("not a bearer")
-    return token.strip()
+    return asked.bearer() if header.lower() == "authorization" else asked.header(header)
 
 
 def principal(claims: dict[str, Any], provider: Provider) -> Principal:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from muxboard.access.gate import Asked, Denied
+from muxboard.access.gate import Asked, Denied, Gate
 from muxboard.access.principal import Principal
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 GATE = "token"
 
 
-class TokenGate:
+class TokenGate(Gate):
     """Lets in whoever shows the token; browsers exchange it for a session of ours (``Sessions``)."""
 
     name = GATE
@@ -33,18 +33,9 @@ class TokenGate:
 
     async def identify(self, asked: Asked) -> Principal | None:
         """An ``Authorization: Bearer`` token is believed or denied."""
-        value = asked.header("Authorization")
-        if value is None:
+        token = asked.bearer()
+        if token is None:
             return None
-        scheme, _, token = value.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Denied("not a bearer")
-        if not self.matches(token.strip()):
+        if not self.matches(token):
             raise Denied("bearer")
         return Principal(name=self.principal, gate=GATE, ambient=False)
-
-    async def ready(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass

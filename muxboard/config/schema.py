@@ -60,6 +60,18 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
 
+    def home(self, bound: Bind) -> str:
+        """Return the dashboard's URL, ending in ``/``; that of the bound address where no public one is set.
+
+        Raises:
+            ValueError: It is bound to a Unix socket, and what stands in front of it is not known.
+        """
+        if self.public_url:
+            return self.public_url.rstrip("/") + "/"
+        if bound.path:
+            raise ValueError("server.public_url: must be set: a Unix socket has no URL")
+        return f"http://{bound.url_host}:{bound.port}{self.base_path}"
+
 
 Role = Literal["viewer", "operator", "admin"]
 

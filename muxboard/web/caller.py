@@ -33,7 +33,7 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
     """
     authorization = request.headers.get("Authorization", "")
     if authorization.startswith(_SCHEME):
-        holder = await _resume(services.sessions, authorization.removeprefix(_SCHEME))
+        holder = await resume(services.sessions, authorization.removeprefix(_SCHEME))
         if holder is None or not holder.links:
             raise Denied("link session")
         return replace(holder, ambient=False)
@@ -49,7 +49,7 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
     holders = [
         holder
         for name in cookie.link_names(seen, cookies)
-        if (holder := await _resume(services.sessions, cookies[name])) is not None and holder.links
+        if (holder := await resume(services.sessions, cookies[name])) is not None and holder.links
     ]
     if not holders:
         return somebody
@@ -60,10 +60,11 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
 
 
 async def _login(sessions: Sessions, value: str) -> Principal | None:
-    somebody = await _resume(sessions, value)
+    somebody = await resume(sessions, value)
     return None if somebody is None or somebody.links else somebody
 
 
-async def _resume(sessions: Sessions, value: str) -> Principal | None:
+async def resume(sessions: Sessions, value: str) -> Principal | None:
+    """Return whose login or link a cookie's value is, None where it is none or over."""
     said = cookie.verify(sessions, value) if value else None
     return await sessions.resume(said) if said else None

@@ -112,8 +112,7 @@ class Redeem(Handler):
         """Clear cookies of links that are over; where there are too many, those that end first."""
         sessions, kept = self.services.sessions, []
         for name in cookie.link_names(self.seen, self.request.cookies, most=sys.maxsize):
-            said = cookie.verify(sessions, self.request.cookies[name].value)
-            holder = await sessions.resume(said) if said else None
+            holder = await caller.resume(sessions, self.request.cookies[name].value)
             if holder is None:
                 self.keep(name, "", None)
             else:

@@ -74,3 +74,10 @@ def test_without_a_key_there_is_none(run):
     done = run("link", "local/me/api", config="")
     assert done.returncode == 2
     assert "auth.links: set secret_file" in done.stderr
+
+
+def test_behind_a_unix_socket_nobody_but_the_file_knows_where_it_points(run, tmp_path):
+    bound = f'[server]\nbind = "unix:{tmp_path}/http.sock"\n'
+    done = run("link", "build/ops/api", config=CONFIG + bound, env=ENV)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "server.public_url: must be set" in done.stderr
