@@ -9,6 +9,8 @@ SHELL := /bin/sh
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 python := .venv/bin/python
+# Much of the suite waits, for a browser or a clock: more at once than there are processors.
+workers := $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
 page := muxboard/web/static/index.html
 # Folders count too: taking a file away changes its folder's time.
 page_sources := $(shell find frontend/* -name node_modules -prune -o -print 2>/dev/null)
@@ -24,7 +26,7 @@ run: .venv/run.stamp $(page) ## Start the service on this machine's tmux; ARGS="
 
 .PHONY: test
 test: ready $(if $(T),,lint) ## Lint and run all tests; T="tests/web -k login" runs those tests only
-	@exec $(python) -m pytest $(T)
+	@exec $(python) -m pytest $(or $(T),-n $(workers))
 
 .PHONY: lint
 lint: .venv/dev.stamp frontend/node_modules/.stamp ## Check style and types of Python and TypeScript

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.rig.badssh",
     "tests.rig.browser",
     "tests.rig.jump",
+    "tests.rig.parallel",
     "tests.rig.service",
     "tests.rig.settled",
     "tests.rig.sshd",

@@ -107,17 +107,15 @@ def test_a_login_that_runs_out_is_told_over_what_is_on_the_screen(board, service
     watch.expect("401")
     tmux.new("api")
     me = service.request("GET", "/api/v1/me").json()
-    asked = []
+    logins = [1]  # seconds that the proxy's login has left, None for none; the page asks as often as it likes
 
     def answer(route):
-        """As behind a proxy: a login of one second, then none, then again one."""
-        asked.append(time.monotonic())
-        if len(asked) == 2:
+        left = logins[-1]
+        if left is None:
             body = {"status": 401, "code": "unauthenticated", "detail": "Come through the proxy."}
             route.fulfill(status=401, content_type="application/problem+json", body=json.dumps(body))
         else:
-            ends = time.time() + (1 if len(asked) == 1 else 600)
-            mine = {**me, "expires_at": ends, "principal": {**me["principal"], "gate": "jwt"}}
+            mine = {**me, "expires_at": time.time() + left, "principal": {**me["principal"], "gate": "jwt"}}
             route.fulfill(json=mine)
 
     board.open()
@@ -125,7 +123,9 @@ def test_a_login_that_runs_out_is_told_over_what_is_on_the_screen(board, service
     board.page.reload()
     page = Board(board.page, service.url)
     expect(page.row("api")).to_be_visible()
+    logins.append(None)
     expect(board.page.get_by_test_id("login-over")).to_contain_text("Your login has expired")
     expect(page.row("api")).to_be_visible()
+    logins.append(600)
     board.page.evaluate("dispatchEvent(new Event('online'))")
     expect(board.page.get_by_test_id("login-over")).to_have_count(0)

@@ -1,0 +1,44 @@
+"""Which tests may run beside one another, when pytest-xdist runs several at once.
+
+A file's tests stay together, for their fixtures. What shares something of the machine's stays together too,
+and what takes longest begins first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+# Folder → what its files share: the Unix users are one set, the identity provider starts slowly.
+SHARED = {
+    "tests/proxies": "proxies",
+    "tests/ssh": "users",
+    "tests/real": "users",
+    "tests/cli": "users",
+    "tests/rig": "users",
+}
+# Longest first: what begins last should be short.
+FIRST = ("tests/ssh", "tests/real", "tests/cli", "tests/rig", "tests/proxies", "tests/browser")
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's own base is untyped
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return SHARED.get("/".join(file.split("/")[:2]), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Scheduling:
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not hasattr(config, "workerinput"):
+        return
+    items.sort(
+        key=lambda item: next((n for n, folder in enumerate(FIRST) if item.nodeid.startswith(folder)), 99)
+    )
