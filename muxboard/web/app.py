@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.routing import URLSpec
 from tornado.web import Application
 
-from muxboard.web import api, events, health, links, login, pages, sessions, socket, terminals
+from muxboard.web import api, events, health, links, login, pages, poll, sessions, socket, stream, terminals
 
 if TYPE_CHECKING:
     from muxboard.web.handler import Guard
@@ -38,6 +38,10 @@ ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (r"api/v1/terminals", terminals.Terminals),
     (rf"api/v1/terminals/{_ID}", terminals.OneTerminal),
     (rf"api/v1/terminals/{_ID}/socket", socket.TerminalSocket),
+    (rf"api/v1/terminals/{_ID}/stream", stream.TerminalStream),
+    (rf"api/v1/terminals/{_ID}/output", poll.Output),
+    (rf"api/v1/terminals/{_ID}/input", poll.Input),
+    (rf"api/v1/terminals/{_ID}/control", poll.Control),
     (r"api/v1/links", links.Links),
     (r"api/v1/links/redeem", links.Redeem),
     (r"api/v1/login", login.Login),

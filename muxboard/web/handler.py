@@ -300,13 +300,18 @@ class Handler(Guard):
             self._body += chunk
         return None
 
-    def body(self, kind: type[T]) -> T:
-        """Return the JSON body. Raises ``invalid`` with every error, or ``too_large``."""
+    def raw(self) -> bytes:
+        """Return the body as it is. Raises ``too_large``."""
         if len(self._body) > BODY_BYTES:
             raise Problem(Code.too_large, f"A request may hold {BODY_BYTES} bytes.")
+        return self._body
+
+    def body(self, kind: type[T]) -> T:
+        """Return the JSON body. Raises ``invalid`` with every error, or ``too_large``."""
+        text = self.raw()
         errors: list[tuple[str, str]] = []
         try:
-            value = msgspec.json.decode(self._body)
+            value = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(Code.invalid, "The body must be JSON.") from error
         if not isinstance(value, dict):

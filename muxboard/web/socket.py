@@ -6,40 +6,31 @@ import struct
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec.structs import replace
-from tornado.ioloop import IOLoop
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.messages import (
     AckMessage,
-    ExitMessage,
-    ExitReason,
     NoticeMessage,
-    ServerMessage,
     decode_client_message,
-    exit_message,
 )
-from muxboard.web.handler import Access, SocketHandler, byte_count, now
+from muxboard.web.connection import Connection
+from muxboard.web.handler import Access, SocketHandler
 
 if TYPE_CHECKING:
-    from muxboard.access.principal import Principal
-    from muxboard.terminals.terminal import Terminal
+    from muxboard.terminals.messages import ExitMessage, ServerMessage
 
 SUBPROTOCOL = "muxboard.terminal.v1"
 _BINARY = 0x82  # FIN and opcode 2
 
 
-class TerminalSocket(SocketHandler):
+class TerminalSocket(Connection, SocketHandler):
     """The connection of one terminal."""
 
     access = {"GET": Access.stream}
-    terminal: Terminal | None = None
-    _expiry: object | None = None
 
     async def get(self, terminal_id: str) -> None:
         """Answer the upgrade, or refuse it with a problem."""
-        self._terminal = self.services.attacher.table.find(terminal_id, self.principal)
-        self._offset = byte_count("offset", self.get_query_argument("offset", "0"))
+        self._terminal, self._offset = self.find(terminal_id)
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise Problem(Code.invalid, "This address speaks WebSocket.")
         await self.rate()  # one that has lost its place starts a child
@@ -50,30 +41,8 @@ class TerminalSocket(SocketHandler):
 
     def open(self, *_: str) -> None:
         self.set_nodelay(True)
-        self.terminal = self._terminal
-        self.services.streams.add(self)
-        # Whoever opened it by a link looks at it by that link; its owner's links are nothing to it.
-        via, me = self.terminal.principal.via, self.principal
-        by_link = (me.by(each) for each in me.links if each.id == via)
-        self.principal = next(by_link, replace(me, links=()))
-        self._watch_expiry()
-        self.terminal.connect(self, self._offset)
-
-    def _watch_expiry(self) -> None:
-        self._forget_expiry()
-        if (ends := self.principal.ends) is not None:
-            left = max(0.0, ends - now())
-            self._expiry = IOLoop.current().call_later(left, self.stop, "expired")
-
-    def _forget_expiry(self) -> None:
-        if self._expiry is not None:
-            IOLoop.current().remove_timeout(self._expiry)
-            self._expiry = None
-
-    def fresher(self, principal: Principal) -> None:
-        if principal.fresher_than(self.principal):
-            self.principal = principal
-            self._watch_expiry()
+        self.begin(self._terminal)
+        self._terminal.connect(self, self._offset)
 
     def on_message(self, message: str | bytes) -> None:
         terminal = self.terminal
@@ -93,21 +62,10 @@ class TerminalSocket(SocketHandler):
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self.message(NoticeMessage("error", Code.invalid.name, f"Not understood: {error}"[:200]))
             self.close(Code.invalid.close_code, Code.invalid.name)
-            self.on_close()  # what it still sends is not typed; the client may come back with another
-
-    def stop(self, reason: ExitReason = "revoked") -> None:
-        """End the connection with the login that opened it; the terminal may be another login's."""
-        terminal = self.terminal
-        if terminal is not None:
-            self.ended(exit_message(reason))
-            terminal.disconnect(self)
+            self.end()  # what it still sends is not typed; the client may come back with another
 
     def on_close(self) -> None:
-        self.services.streams.discard(self)
-        self._forget_expiry()
-        if self.terminal is not None:
-            self.terminal.disconnect(self)
-            self.terminal = None
+        self.end()
 
     # --- what the terminal says
 

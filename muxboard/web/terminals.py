@@ -8,7 +8,7 @@ from muxboard.terminals.attach import Request
 from muxboard.web import views
 from muxboard.web.handler import Access, Handler
 
-TRANSPORTS = ("websocket",)
+TRANSPORTS = ("websocket", "sse", "poll")
 
 
 class Terminals(Handler):

@@ -140,6 +140,12 @@ class TerminalView(Struct, frozen=True):
     client: str
 
 
+class InputTaken(Struct, frozen=True):
+    """How many bytes of input a terminal has had in all."""
+
+    input_offset: int
+
+
 class FieldErrorView(Struct, frozen=True):
     """One thing that is wrong in a request."""
 

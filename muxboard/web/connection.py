@@ -1,0 +1,91 @@
+"""What the connections of terminals have in common, whatever carries them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+from tornado.ioloop import IOLoop
+
+from muxboard.terminals.messages import exit_message
+from muxboard.web.handler import Guard, byte_count, now
+
+if TYPE_CHECKING:
+    from muxboard.access.principal import Principal
+    from muxboard.terminals.messages import ExitMessage, ExitReason, ServerMessage
+    from muxboard.terminals.terminal import Terminal
+
+
+class Connection(Guard):
+    """Sends one terminal's output to one client, until the terminal, the client or the login ends.
+
+    Attributes:
+        terminal: The terminal; None before and after.
+    """
+
+    terminal: Terminal | None = None
+    _expiry: object | None = None
+
+    def find(self, terminal_id: str) -> tuple[Terminal, int]:
+        """Return the terminal and the offset that the client asks for.
+
+        Raises:
+            Problem: ``not_found``, ``invalid``.
+        """
+        terminal = self.services.attacher.table.find(terminal_id, self.principal)
+        offset = self.request.headers.get("Last-Event-ID") or self.get_query_argument("offset", "0")
+        return terminal, byte_count("offset", offset)
+
+    def begin(self, terminal: Terminal) -> None:
+        """Take up the terminal; ``ended`` and ``end`` let go of it."""
+        self.terminal = terminal
+        self.services.streams.add(self)
+        # Whoever opened it by a link looks at it by that link; its owner's links are nothing to it.
+        via, me = terminal.principal.via, self.principal
+        by_link = (me.by(each) for each in me.links if each.id == via)
+        self.principal = next(by_link, replace(me, links=()))
+        self._watch_expiry()
+
+    def _watch_expiry(self) -> None:
+        self._forget_expiry()
+        if (ends := self.principal.ends) is not None:
+            left = max(0.0, ends - now())
+            self._expiry = IOLoop.current().call_later(left, self.stop, "expired")
+
+    def _forget_expiry(self) -> None:
+        if self._expiry is not None:
+            IOLoop.current().remove_timeout(self._expiry)
+            self._expiry = None
+
+    def fresher(self, principal: Principal) -> None:
+        """Somebody has shown a credential: go on for as long as it, where it is a fresher one."""
+        if principal.fresher_than(self.principal):
+            self.principal = principal
+            self._watch_expiry()
+
+    def stop(self, reason: ExitReason = "revoked") -> None:
+        """End the connection with the login that opened it; the terminal may be another login's."""
+        terminal = self.terminal
+        if terminal is not None:
+            self.ended(exit_message(reason))
+            terminal.disconnect(self)
+
+    def output(self, data: bytes) -> None:
+        """Send the next bytes of output."""
+        raise NotImplementedError
+
+    def message(self, message: ServerMessage) -> None:
+        """Send a control message."""
+        raise NotImplementedError
+
+    def ended(self, message: ExitMessage) -> None:
+        """Send the last message and close."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """The connection has gone. Idempotent."""
+        self.services.streams.discard(self)
+        self._forget_expiry()
+        if self.terminal is not None:
+            self.terminal.disconnect(self)
+            self.terminal = None

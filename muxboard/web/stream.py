@@ -1,0 +1,85 @@
+"""A terminal over server-sent events: what the socket says, for networks that eat sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+import msgspec
+from tornado.iostream import StreamClosedError
+
+from muxboard.terminals.messages import HelloMessage, ResetMessage
+from muxboard.web.connection import Connection
+from muxboard.web.handler import Access, Handler
+
+if TYPE_CHECKING:
+    from muxboard.terminals.messages import ExitMessage, ServerMessage
+
+KEEPALIVE_S = 15.0
+
+
+class TerminalStream(Connection, Handler):
+    """``event: output`` with the offset after its bytes as id and the bytes as base64; ``event: control``."""
+
+    access = {"GET": Access.stream}
+
+    async def get(self, terminal_id: str) -> None:
+        terminal, offset = self.find(terminal_id)
+        await self.rate()  # one that has lost its place starts a child
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-store, no-transform")
+        self.set_header("X-Accel-Buffering", "no")
+        self._offset = 0
+        self._waiting: list[bytes] = []
+        self._wake = asyncio.Event()
+        self._over = False
+        self.begin(terminal)
+        terminal.connect(self, offset)
+        try:
+            await self._serve()
+        except StreamClosedError:
+            pass
+        finally:
+            self.end()
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(KEEPALIVE_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._waiting.append(b": keepalive\n\n")
+            self._wake.clear()
+            said, self._waiting = b"".join(self._waiting), []
+            over = self._over
+            self.write(said)
+            await self.flush()
+            if over:
+                return
+
+    def output(self, data: bytes) -> None:
+        self._offset += len(data)
+        self.services.metrics.bytes_out.inc(len(data))
+        self._say(b"event: output\nid: %d\ndata: %b\n\n" % (self._offset, b64encode(data)))
+
+    def message(self, message: ServerMessage) -> None:
+        if isinstance(message, HelloMessage | ResetMessage):
+            self._offset = message.offset
+        self._say(b"event: control\ndata: %b\n\n" % msgspec.json.encode(message))
+
+    def ended(self, message: ExitMessage) -> None:
+        self.message(message)
+        self.terminal = None
+        self._over = True
+
+    def _say(self, event: bytes) -> None:
+        self._waiting.append(event)
+        self._wake.set()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self.terminal is not None:
+            self.end()
+        self._over = True
+        self._wake.set()
