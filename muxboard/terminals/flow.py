@@ -1,31 +1,90 @@
-"""How much output may be read before the browser has parsed what it got."""
+"""How much output may be read before the browser has parsed what it got: as much as its link takes.
+
+Everything between the PTY and the browser's parser is inside the window: the ring, the socket's buffers, the link.
+So it is also what an echo, or the answer to a ^C, has to wait for. A window of ``QUEUE_S`` beyond what the link needs
+to be busy keeps that wait the same at any rate; a fixed one of 192 KiB is 0.02 s on a fast link and 24 s on 64 kbit/s.
+
+The rate is what was acked while the window was full; the round trip is taken from bytes before which nothing waited.
+"""
 
 from __future__ import annotations
 
-# Everything between the PTY and the browser's parser is inside the window: the ring, the socket's
-# buffers, the link. So it is also what a ^C has to wait for: 192 KiB is 0.2 s of a 1 MB/s link.
-WINDOW_BYTES = 192 * 1024
+import math
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MOST_BYTES = 192 * 1024
+FIRST_BYTES = 16 * 1024  # before anything is known: a screen, and 2 s of the slowest link that counts
+LEAST_BYTES = 1024  # a few lines; less would be more acks than output
+QUEUE_S = 0.1
 # Reading begins again when the browser has parsed this share of the window, not at every ack: a
 # read of a few bytes costs as much as one of 4 KiB. It must not be more than the window less one ack of
-# the browser (an eighth of the window), or a paused terminal would wait for ever.
+# the browser, or a paused terminal would wait for ever.
 RESUME_SHARE = 4  # a quarter
+ROUNDS = 6  # the best rate of so many rounds counts: one that was slowed by a neighbour does not
+SHORTEST_ROUND_S = 0.05
+GROWTH = 1.25  # the window doubles for as long as that makes the rate grow by so much
+PATIENCE = 3  # and for so many rounds without
+IDLE_S = 0.02  # output that begins so long after the last ack was not waiting for it
+PARTS = 6
+PROBE_BYTES = 256
+PROBE_AGE_S = 1.0
+BASE_S = 10.0  # the round trip is taken anew after so long, by letting the link run empty once
 
 
 class Flow:
-    """The window of one terminal. States: reading, or paused until enough is acked."""
+    """The window of one terminal. States: reading, or paused until enough is acked.
 
-    __slots__ = ("acked", "paused", "window")
+    Args:
+        most: The largest window, in bytes.
+        clock: Monotonic seconds.
+    """
 
-    def __init__(self, window: int = WINDOW_BYTES) -> None:
-        self.window = window
+    def __init__(self, most: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         self.acked = 0
         self.paused = False
+        self.most = most
+        self._clock = clock
+        self.begin()
+
+    def begin(self) -> None:
+        """Another connection: what the last one's link took says nothing."""
+        now = self._clock()
+        self.window = min(FIRST_BYTES, self.most)
+        self._base_s = 0.0  # the round trip; 0 = not known
+        self._acked_at = self._began = now
+        self._base_at = -math.inf
+        self._rates: deque[float] = deque(maxlen=ROUNDS)
+        self._best = 0.0
+        self._flat = 0  # rounds in a row without growth
+        self._marks: deque[tuple[int, int, float, bool]] = deque()  # end, size, when, whether nothing was ahead
+        self._round = (self.acked, now)  # where and when this round began
+        self._full = False  # whether the window was full in it
+        self._draining = False
 
     def budget(self, end: int) -> int:
         """Return how many bytes may be read when output has come to ``end``; 0 pauses."""
-        room = self.window - (end - self.acked)
+        flying = end - self.acked
+        if flying == 0:
+            self._draining = False
+        room = 0 if self._draining else self.window - flying
         self.paused = room <= 0
-        return max(0, room)
+        self._full = self._full or self.paused
+        if flying == 0 and self._clock() - self._base_at > PROBE_AGE_S:
+            return PROBE_BYTES  # so few that they tell the round trip, not the rate
+        # In parts: a frame is parsed and acked when it is whole, and the link must not wait for that.
+        return max(0, min(room, max(self.window // PARTS, PROBE_BYTES)))
+
+    def sent(self, end: int, size: int) -> None:
+        """Note that ``size`` bytes up to ``end`` were sent."""
+        now, alone = self._clock(), end - size == self.acked
+        if alone and now - self._acked_at > IDLE_S:
+            self._round, self._full = (self.acked, now), False
+        self._marks.append((end, size, now, alone))
 
     def ack(self, offset: int, end: int) -> bool:
         """Take in an ack; return whether a paused reader may go on.
@@ -37,8 +96,42 @@ class Flow:
         """
         if offset > end:
             raise ValueError(f"ack of {offset} beyond {end}")
-        self.acked = max(self.acked, offset)
-        if self.paused and self.window - (end - self.acked) >= self.window // RESUME_SHARE:
-            self.paused = False
-            return True
-        return False
+        if offset > self.acked:
+            self.acked = offset
+            self._learn(self._clock())
+        flying = end - self.acked
+        if not self.paused or (self._draining and flying):
+            return False
+        if flying and self.window - flying < self.window // RESUME_SHARE:
+            return False
+        self._draining = self.paused = False
+        return True
+
+    def _learn(self, now: float) -> None:
+        self._acked_at = now
+        while self._marks and self._marks[0][0] <= self.acked:
+            _, size, at, alone = self._marks.popleft()
+            if alone and size <= PROBE_BYTES:
+                self._base_s, self._base_at = now - at, now
+        began, since = self._round
+        took = now - since
+        if took < max(self._base_s, SHORTEST_ROUND_S):
+            return
+        rate = (self.acked - began) / took
+        if self._full or rate > max(self._rates, default=0.0):
+            self._rates.append(rate)
+            self._fit(rate)
+        self._round, self._full = (self.acked, now), False
+        if self.window < self.most and self._marks and now - max(self._base_at, self._began) > BASE_S:
+            self._draining = True
+
+    def _fit(self, rate: float) -> None:
+        """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
+        if rate > self._best * GROWTH:
+            self._best, self._flat = rate, 0
+        else:
+            self._flat += 1
+        wanted = max(self._rates) * (self._base_s + QUEUE_S)
+        if self._flat < PATIENCE and self._full:
+            wanted = max(wanted, 2.0 * self.window)
+        self.window = int(min(max(wanted, LEAST_BYTES), self.most))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from muxboard.problems import Code, Problem
-from muxboard.terminals.flow import WINDOW_BYTES, Flow
+from muxboard.terminals.flow import MOST_BYTES, Flow
 from muxboard.terminals.messages import (
     ExitMessage,
     ExitReason,
@@ -97,7 +97,7 @@ class Terminal:
         self._on_end = on_end
         self._state = State.live
         self._ring = Ring()
-        self._flow = Flow(min(WINDOW_BYTES, limits.output_queue))
+        self._flow = Flow(min(MOST_BYTES, limits.output_queue))
         self._sink: Sink | None = None
         self._child_ended = False
         self._drained = False
@@ -185,6 +185,7 @@ class Terminal:
         if data:
             self._ring.append(data)
             if self._sink is not None:
+                self._flow.sent(self._ring.end, len(data))
                 self._sink.output(data)
         if self._drained:
             self.pty.pause()
@@ -302,6 +303,7 @@ class Terminal:
             self._ring.clear()
             offset = self._ring.end
         self._flow.acked = max(self._flow.acked, offset)
+        self._flow.begin()
         self._ring.trim(offset)
         sink.message(
             HelloMessage(
@@ -309,7 +311,7 @@ class Terminal:
                 mode=self.mode,
                 offset=offset,
                 input_offset=self.input_offset,
-                window=self._flow.window,
+                window=self._flow.most,
                 cols=self.cols,
                 rows=self.rows,
             )
@@ -319,6 +321,7 @@ class Terminal:
         elif missed:
             for begin in range(0, len(missed), FRAME_BYTES):
                 sink.output(missed[begin : begin + FRAME_BYTES])
+            self._flow.sent(self._ring.end, len(missed))
         self._sink = sink
         if not self._drained:
             self.pty.resume()
