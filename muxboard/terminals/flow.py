@@ -65,6 +65,16 @@ class Flow:
         self._round = (self.acked, now)  # where and when this round began
         self._full = False  # whether the window was full in it
         self._draining = False
+        self._step = 0  # the smallest of the client's acks; 0 = none yet
+
+    @property
+    def unproven(self) -> bool:
+        """Whether the client has not acked anything yet."""
+        return self._step == 0
+
+    def trust(self) -> None:
+        """The client acks in longer steps than the window is: give it the largest."""
+        self._step = self.window = self.most
 
     def budget(self, end: int) -> int:
         """Return how many bytes may be read when output has come to ``end``; 0 pauses."""
@@ -97,6 +107,8 @@ class Flow:
         if offset > end:
             raise ValueError(f"ack of {offset} beyond {end}")
         if offset > self.acked:
+            # A client that acks in large steps needs a window in which two of them fit.
+            self._step = min(self._step or self.most, offset - self.acked)
             self.acked = offset
             self._learn(self._clock())
         flying = end - self.acked
@@ -134,4 +146,4 @@ class Flow:
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
         if self._flat < PATIENCE and self._full:
             wanted = max(wanted, 2.0 * self.window)
-        self.window = int(min(max(wanted, LEAST_BYTES), self.most))
+        self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))

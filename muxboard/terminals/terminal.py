@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from muxboard.terminals.target import Target
 
 RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
+FIRST_ACK_S = 0.5  # a client acks at the latest 50 ms after the last byte
 EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
 
 
@@ -180,6 +181,8 @@ class Terminal:
         budget = self._flow.budget(self._ring.end)
         if budget == 0:
             self.pty.pause()
+            if self._flow.unproven and self._sink is not None and "ack" not in self._timers:
+                self._timers["ack"] = self._loop.call_later(FIRST_ACK_S, self._trust)
             return
         data, self._drained = self.pty.read(min(budget, self.pty.turn_bytes))
         if data:
@@ -190,6 +193,13 @@ class Terminal:
         if self._drained:
             self.pty.pause()
             self._maybe_exit()
+
+    def _trust(self) -> None:
+        """The window is full, and not one ack has come: it may be shorter than the client's steps."""
+        self._timers.pop("ack", None)
+        if self._flow.unproven and self._sink is not None:
+            self._flow.trust()
+            self.pty.resume()
 
     def _child_exit(self) -> None:
         self._child_ended = True
@@ -349,6 +359,7 @@ class Terminal:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""
         if self._sink is sink:
             self._sink = None
+            self._disarm("ack")
             if self._state is State.live:
                 self._arm("resume", float(self._limits.resume), "detached")
 
