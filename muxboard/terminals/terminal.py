@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from muxboard.terminals.target import Target
 
 RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
-FIRST_ACK_S = 0.5  # a client acks at the latest 50 ms after the last byte
+FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after the last byte, and the slowest link takes a second
 EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
 
 
