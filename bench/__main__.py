@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench import machine
-from bench.measures import access, attach, bulk, echo, fleet, idle, interrupt, inventory, page
+from bench.measures import access, attach, bulk, echo, fleet, idle, interrupt, inventory, network, page
 from bench.report import Report
 from bench.workshop import Workshop
 
@@ -24,6 +24,7 @@ GROUPS = {
     "fleet": fleet.measure,
     "page": page.measure,
     "access": access.measure,
+    "network": network.measure,
 }
 RESULTS = Path(__file__).parent / "results.md"
 

@@ -31,7 +31,7 @@ EARLY_BYTES = 1024 * 1024  # kept for a listener that comes after the first outp
 DRAW_TICK_S = 0.01
 # As the page does (frontend/src/link): in eighths of the window, or what there is after a moment.
 ACK_BYTES = 32 * 1024
-ACK_S = 0.05
+ACK_S = 0.02
 OPEN_S = 30.0
 
 Output = memoryview | bytes

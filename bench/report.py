@@ -16,7 +16,8 @@ RAW, ATTACH, TERMINADO, PLAIN, TMUX = (
     "muxboard, plain",
     "muxboard, tmux",
 )
-COLUMNS = (RAW, ATTACH, TERMINADO, PLAIN, TMUX)
+FIXED = "fixed watermarks"  # the service with ttyd's
+COLUMNS = (RAW, ATTACH, TERMINADO, FIXED, PLAIN, TMUX)
 OURS = (PLAIN, TMUX)
 LIMIT = "limit"
 # Each of ours is held against the same program with nothing between.

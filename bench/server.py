@@ -18,6 +18,7 @@ from muxboard.hosts.way import Child
 from muxboard.problems import Code, Problem
 from muxboard.records import log
 from muxboard.server import Service, serve
+from muxboard.terminals import terminal
 
 if TYPE_CHECKING:
     from muxboard.hosts.managed import ManagedHost
@@ -52,6 +53,36 @@ class ProgramLauncher:
         return "exited"
 
 
+class Watermarks:
+    """Reading stops at a megabyte that is not acked and goes on at 0.4, as ttyd's client asks for."""
+
+    HIGH, LOW = 1_000_000, 400_000
+
+    def __init__(self, most: int) -> None:
+        del most
+        self.acked = 0
+        self.paused = self.unproven = False
+        self.most = self.HIGH
+
+    def begin(self) -> None:
+        pass
+
+    def budget(self, end: int) -> int:
+        room = self.HIGH - (end - self.acked)
+        self.paused = room <= 0
+        return max(0, room)
+
+    def sent(self, end: int, size: int) -> None:
+        del end, size
+
+    def ack(self, offset: int, end: int) -> bool:
+        self.acked = max(self.acked, offset)
+        if self.paused and end - self.acked <= self.LOW:
+            self.paused = False
+            return True
+        return False
+
+
 async def run(config: str, programs: dict[str, list[str]]) -> None:
     loaded = load(config, os.environ)
     log.configure(loaded.log_level)
@@ -62,5 +93,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("-c", dest="config", required=True)
     parser.add_argument("programs", type=Path)
+    parser.add_argument("--fixed", action="store_true", help="ttyd's watermarks in place of the window")
     wanted = parser.parse_args()
+    if wanted.fixed:
+        terminal.Flow = Watermarks  # type: ignore[misc,assignment]
     asyncio.run(run(wanted.config, json.loads(wanted.programs.read_text())))

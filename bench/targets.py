@@ -158,13 +158,22 @@ class Terminado:
 class Muxboard:
     """The service: as it is over a private tmux, or with plain programs in place of ``tmux attach``.
 
-    ``more`` is configuration: further hosts. ``auth`` is its gate, ``token`` what gets through that.
+    ``more`` is configuration: further hosts. ``auth`` is its gate, ``token`` what gets through that. ``fixed``
+    gives it ttyd's watermarks in place of its window.
     """
 
     def __init__(
-        self, workshop: Workshop, *, tmux: bool, more: str = "", auth: str = BY_TOKEN, token: str = ""
+        self,
+        workshop: Workshop,
+        *,
+        tmux: bool,
+        more: str = "",
+        auth: str = BY_TOKEN,
+        token: str = "",
+        fixed: bool = False,
     ) -> None:
-        self.name = "muxboard, tmux" if tmux else "muxboard, plain"
+        self.name = "muxboard, tmux" if tmux else "fixed watermarks" if fixed else "muxboard, plain"
+        self._options = ["--fixed"] if fixed else []
         self._more = more
         self._workshop = workshop
         self.port = free_port()
@@ -187,6 +196,7 @@ class Muxboard:
             env = self.tmux.environment
         else:
             argv = [sys.executable, "-m", "bench.server", "-c", str(config), str(folder / "programs.json")]
+            argv += self._options
             env = self._workshop.environment(TMUX_TMPDIR=str(folder))
         since = time.perf_counter()
         self.server = Process(argv, env={**env, "MUXBOARD_TOKEN": self._workshop.token}, log=self.log)
