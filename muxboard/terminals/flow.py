@@ -28,6 +28,7 @@ RESUME_SHARE = 4  # a quarter
 ROUNDS = 6  # the best rate of so many rounds counts: one that was slowed by a neighbour does not
 SHORTEST_ROUND_S = 0.05
 GROWTH = 1.25  # the window doubles for as long as that makes the rate grow by so much
+PATIENCE = 3  # and for so many rounds without
 IDLE_S = 0.02  # output that begins so long after the last ack was not waiting for it
 PARTS = 6
 PROBE_BYTES = 256
@@ -59,9 +60,9 @@ class Flow:
         self._base_at = -math.inf
         self._rates: deque[float] = deque(maxlen=ROUNDS)
         self._best = 0.0
+        self._flat = 0  # rounds in a row without growth
         self._marks: deque[tuple[int, int, float, bool]] = deque()  # end, size, when, whether nothing was ahead
-        # A round: from where and when, and what had been sent then; its end is when all that is acked.
-        self._round = (self.acked, now, self.acked)
+        self._round = (self.acked, now)  # where and when this round began
         self._full = False  # whether the window was full in it
         self._draining = False
         self._step = 0  # the smallest of the client's acks; 0 = none yet
@@ -92,7 +93,7 @@ class Flow:
         """Note that ``size`` bytes up to ``end`` were sent."""
         now, alone = self._clock(), end - size == self.acked
         if alone and now - self._acked_at > IDLE_S:
-            self._round, self._full = (self.acked, now, end), False
+            self._round, self._full = (self.acked, now), False
         self._marks.append((end, size, now, alone))
 
     def ack(self, offset: int, end: int) -> bool:
@@ -109,7 +110,7 @@ class Flow:
             # A client that acks in large steps needs a window in which two of them fit.
             self._step = min(self._step or self.most, offset - self.acked)
             self.acked = offset
-            self._learn(self._clock(), end)
+            self._learn(self._clock())
         flying = end - self.acked
         if not self.paused or (self._draining and flying):
             return False
@@ -118,28 +119,31 @@ class Flow:
         self._draining = self.paused = False
         return True
 
-    def _learn(self, now: float, end: int) -> None:
+    def _learn(self, now: float) -> None:
         self._acked_at = now
         while self._marks and self._marks[0][0] <= self.acked:
             _, size, at, alone = self._marks.popleft()
             if alone and size <= PROBE_BYTES:
                 self._base_s, self._base_at = now - at, now
-        began, since, sent = self._round
+        began, since = self._round
         took = now - since
-        if self.acked < sent or took < SHORTEST_ROUND_S:
+        if took < max(self._base_s, SHORTEST_ROUND_S):
             return
         rate = (self.acked - began) / took
         if self._full or rate > max(self._rates, default=0.0):
             self._rates.append(rate)
             self._fit(rate)
-        self._round, self._full = (self.acked, now, end), False
+        self._round, self._full = (self.acked, now), False
         if self.window < self.most and self._marks and now - max(self._base_at, self._began) > BASE_S:
             self._draining = True
 
     def _fit(self, rate: float) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
+        if rate > self._best * GROWTH:
+            self._best, self._flat = rate, 0
+        else:
+            self._flat += 1
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
-        if rate > self._best * GROWTH and self._full:
+        if self._flat < PATIENCE and self._full:
             wanted = max(wanted, 2.0 * self.window)
-        self._best = max(self._best, rate)
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))
