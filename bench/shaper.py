@@ -2,7 +2,7 @@
 
     python -m bench.shaper PORT RATE DELAY    # bytes a second (0: any), seconds one way
 
-It prints the port that it listens on. A line ``black`` on its input stops everything that is under way and to come,
+It prints the port that it listens on. A line ``black`` on its input stops everything under way and to come,
 ``clear`` lets it go on.
 """
 

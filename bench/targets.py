@@ -158,7 +158,7 @@ class Terminado:
 class Muxboard:
     """The service: as it is over a private tmux, or with plain programs in place of ``tmux attach``.
 
-    ``more`` is configuration: further hosts. ``auth`` is its gate, ``token`` what gets through that. ``fixed``
+    ``more`` is configuration: further hosts. ``auth`` is its gate, ``token`` what gets through. ``fixed``
     gives it ttyd's watermarks in place of its window.
     """
 
