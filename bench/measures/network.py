@@ -9,11 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.carriers import EventsLine, RequestsLine
 from bench.columns import started
-from bench.lines import LostError, MuxboardLine
+from bench.lines import Line, LostError, MuxboardLine, first
+from bench.measures.echo import WARM_UP, Typist
 from bench.programs import FLOOD, PROMPT
 from bench.report import PLAIN, TMUX, Limit, Report, Row, Value, Values
-from bench.stats import percentile
+from bench.stats import percentile, typical
 from bench.targets import Muxboard, muxboard_target
 
 if TYPE_CHECKING:
@@ -22,9 +24,34 @@ if TYPE_CHECKING:
     from bench.workshop import Workshop
 
 GROUP = "`^C` during `yes` on slow links"
+ECHO = "Echo of one key, over each transport"
+TRANSPORTS = {"WebSocket": 0.0, "events": 3.0, "requests": 10.0}  # ms that they may add
 OURS = (PLAIN, TMUX)
 LONGEST_S = 30.0
 READY_S = 30.0
+
+
+async def _echo(target: Muxboard, name: str, keys: int) -> Value:
+    """Return the p50 of a key's echo over one transport."""
+    key = target.prepare("echo")
+    http = target.http()
+    if name == "WebSocket":
+        line: Line = await target.open(key, http=http)
+    else:
+        carrier = EventsLine if name == "events" else RequestsLine
+        line = await carrier.open(target.port, target.token, muxboard_target(key), http)
+    try:
+        await line.expect(PROMPT, READY_S)
+        typist = Typist(line, keys)
+        typist.start()
+        await first(typist.done, line.ended, timeout_s=60)
+        whole = typist.done.done() and typist.done.result()
+        return percentile(typist.samples_ms[WARM_UP:], 0.5) if whole else "never"
+    finally:
+        await line.close()
+        http.close()
+        if target.tmux:
+            target.tmux.kill(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +81,25 @@ async def measure(workshop: Workshop, report: Report) -> None:
     async with started(list(targets), report) as running:
         if not running:
             return
+        await _transports(targets[2], report, 60 if workshop.quick else 200, 1 if workshop.quick else 3)
         for link in LINKS:
             times: dict[str, list[Value]] = {}
             for target in targets:
                 times[target.name] = await _times(target, link, tries)
             p95: Values = {name: _p95(each) for name, each in times.items()}
             report.add(GROUP, Row(f"{link.name}: p95", "ms", p95, Limit(link.limit_ms, columns=OURS), 0))
+
+
+async def _transports(target: Muxboard, report: Report, keys: int, rounds: int) -> None:
+    runs: dict[str, list[Value]] = {name: [] for name in TRANSPORTS}
+    for _ in range(rounds):
+        for name, found in runs.items():
+            found.append(await _echo(target, name, keys))
+    p50 = {name: typical(found) for name, found in runs.items()}
+    base: Values = {TMUX: p50["WebSocket"]}
+    for name, most in TRANSPORTS.items():
+        limit = Limit(most, base, columns=(TMUX,), what="WebSocket") if most else None
+        report.add(ECHO, Row(f"{name}: p50", "ms", {TMUX: p50[name]}, limit))
 
 
 def _p95(times: list[Value]) -> Value:
