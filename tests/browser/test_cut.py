@@ -77,7 +77,7 @@ def test_a_longer_cut_is_told_and_what_was_typed_waits(board, proxy, tmux, typed
     # Before the page has noticed, keys are sent and sent again, not waiting: so it is asked first.
     expect(terminal.state).to_contain_text("reconnecting")
     terminal.type("meanwhile")
-    expect(terminal.state).to_contain_text("waiting")
+    expect(terminal.state).to_contain_text("keys wait")
     tmux("set-option", "-g", "status-right", "")
     assert typed.read_text() == "before\n"
     proxy.mend()

@@ -25,7 +25,7 @@ export async function endTerminal(id: string, leaving = false): Promise<void> {
   await request(`terminals/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: leaving });
 }
 
-export type Presence = "present" | "gone" | "unauthenticated" | "unreachable";
+export type Presence = "present" | "gone" | "unauthenticated" | "forbidden" | "unreachable";
 
 /** A refused WebSocket upgrade tells the page nothing, so a plain request asks what is the matter. */
 export async function probeTerminal(id: string): Promise<Presence> {
@@ -33,7 +33,8 @@ export async function probeTerminal(id: string): Promise<Presence> {
     const own = await requestJson<TerminalView[]>("terminals", { expect401: true });
     return own.some((terminal) => terminal.id === id) ? "present" : "gone";
   } catch (error) {
-    return asApiError(error).status === 401 ? "unauthenticated" : "unreachable";
+    const { status } = asApiError(error);
+    return status === 401 ? "unauthenticated" : status === 403 ? "forbidden" : "unreachable";
   }
 }
 

@@ -119,7 +119,7 @@ export class Connection extends Disposable {
     const wait = this.#backoff.next();
     const presence = await this.options.probe();
     if (this.disposed || this.#socket || this.#retry.running) return;
-    if (presence === "gone" || presence === "unauthenticated") this.options.lost(presence);
+    if (presence !== "present" && presence !== "unreachable") this.options.lost(presence);
     else this.#retry.start(wait, () => this.#open());
   }
 

@@ -13,7 +13,7 @@ import { Backoff } from "../lib/backoff.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
 import { Connection, type Loss } from "../link/connection.ts";
 import { Link } from "../link/link.ts";
-import { type End, endOf, loggedOut, type Phase } from "./phase.ts";
+import { type End, endOf, failedAttach, loggedOut, type Phase } from "./phase.ts";
 
 /** A cut is not shown before it has lasted this long: most are over sooner, and a flash of words helps nobody. */
 export const QUIET_MS = 1_000;
@@ -91,13 +91,14 @@ export class Attachment extends Disposable {
         this.#retry.start(this.#backoff.next(), () => void this.attach());
         return;
       }
-      const known = failure.code === "session_not_found";
-      const why = known ? "there is no such session" : "it could not be attached";
-      const detail = failure.requestId
-        ? `${failure.message} (request ${failure.requestId})`
-        : failure.message;
-      this.#finish({ reason: null, why, detail: known ? "" : detail, again: true });
+      this.#finish(failedAttach(failure));
     }
+  }
+
+  /** The person does not want to wait for the next try. */
+  retry(): void {
+    if (this.#connection) this.#connection.reopen();
+    else if (this.phase !== "ended") void this.attach();
   }
 
   /** After an end: a new life on the same target. */

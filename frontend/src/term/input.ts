@@ -1,7 +1,11 @@
 import type { Terminal } from "@xterm/xterm";
 import { copyText, readClipboard } from "../lib/clipboard.ts";
 import { Disposable, listen } from "../lib/disposable.ts";
-import { cleanPaste, pastedLines, runsLines } from "./paste.ts";
+import { readNumber } from "../lib/storage.ts";
+import { cleanPaste, type PasteQuestion, pasteQuestion } from "./paste.ts";
+
+/** Under this name the browser keeps whether to ask before lines run; 0: never again. */
+export const ASK_KEY = "paste-asks";
 
 /** What the keys and the mouse ask for that is not terminal input. */
 export interface InputActions {
@@ -9,8 +13,8 @@ export interface InputActions {
   search(): void;
   zoom(step: number): void;
   copied(characters: number, done: boolean): void;
-  /** Several lines would run at once: `paste` when the person agrees. */
-  confirmPaste(lines: number, paste: () => void): void;
+  /** Lines would run at once, or it is very much. */
+  confirmPaste(question: PasteQuestion): void;
   clipboardClosed(): void;
 }
 
@@ -31,13 +35,14 @@ export class TerminalInput extends Disposable {
   paste(text: string): void {
     if (this.actions.view || text === "") return;
     const clean = cleanPaste(text);
-    const run = (): void => {
-      this.term.paste(clean);
+    const run = (agreed: string): void => {
+      this.term.paste(agreed);
       this.term.focus();
     };
-    if (runsLines(clean) && !this.term.modes.bracketedPasteMode)
-      this.actions.confirmPaste(pastedLines(clean), run);
-    else run();
+    const askLines = readNumber(ASK_KEY, 1) !== 0;
+    const question = pasteQuestion(clean, this.term.modes.bracketedPasteMode, askLines, run);
+    if (question) this.actions.confirmPaste(question);
+    else run(clean);
   }
 
   async pasteFromClipboard(): Promise<void> {

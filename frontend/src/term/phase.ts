@@ -1,4 +1,6 @@
+import type { ApiError } from "../api/problem.ts";
 import type { ExitReason } from "../api/types.gen.ts";
+import { Disposable, Timer } from "../lib/disposable.ts";
 import { count } from "../lib/words.ts";
 
 /** Where a terminal is in its life. Forward only, but for connected ⇄ cut; `again` starts a new life. */
@@ -50,6 +52,64 @@ export function loggedOut(expired: boolean): End {
   return { reason, why, detail: "The session goes on without you.", again: false, login: true };
 }
 
+/** The login is over, access is refused, the session is gone, or the service failed: four things to do next. */
+export function failedAttach(failure: ApiError): End {
+  if (failure.status === 401) return loggedOut(true);
+  const asked = failure.requestId ? `${failure.message} (request ${failure.requestId})` : failure.message;
+  const end = (why: string, detail: string, again: boolean): End => ({ reason: null, why, detail, again });
+  if (failure.code === "session_not_found") return end("there is no such session", "", true);
+  if (failure.status === 403) return end("you may not use this session", asked, false);
+  return end("it could not be attached", asked, true);
+}
+
+/** After this long it is not over by itself soon: then the page says what can be done. */
+export const OFFER_MS = 10_000;
+const SECOND_MS = 1_000;
+
+export interface Cut {
+  /** Whole seconds since it began. */
+  seconds: number;
+  /** Long enough to offer ways out. */
+  long: boolean;
+}
+
+/** How long there has been no connection; wakes its owner once a second meanwhile. */
+export class CutClock extends Disposable {
+  #since: number | null = null;
+  #timer = this.own(new Timer());
+
+  constructor(
+    readonly changed: () => void,
+    readonly clock: () => number = Date.now,
+  ) {
+    super();
+  }
+
+  get now(): Cut | null {
+    if (this.#since === null) return null;
+    const ms = this.clock() - this.#since;
+    return { seconds: Math.floor(ms / SECOND_MS), long: ms >= OFFER_MS };
+  }
+
+  follow(phase: Phase): void {
+    const away = phase === "cut" || phase === "connecting";
+    if (!away) {
+      this.#since = null;
+      this.#timer.stop();
+    } else if (this.#since === null) {
+      this.#since = this.clock();
+      this.#wait();
+    }
+  }
+
+  #wait(): void {
+    this.#timer.start(SECOND_MS, () => {
+      this.#wait();
+      this.changed();
+    });
+  }
+}
+
 export interface ConnectionWords {
   word: string;
   tone: "good" | "wait" | "bad" | "quiet";
@@ -66,7 +126,7 @@ export function connectionWords(phase: Phase, view: boolean, keys: number, end: 
         : { word: "connected", tone: "good", glyph: "dot" };
     case "cut":
       return {
-        word: keys > 0 ? `reconnecting… (${count(keys, "key")} waiting)` : "reconnecting…",
+        word: keys > 0 ? `reconnecting… ${count(keys, "key waits", "keys wait")}` : "reconnecting…",
         tone: "wait",
         glyph: "ring",
       };

@@ -78,7 +78,12 @@ class Line {
   }
 
   get guess(): string {
-    return this.predictor.overlay()?.cells.map(({ char }) => char).join("") ?? "";
+    return (
+      this.predictor
+        .overlay()
+        ?.cells.map(({ char }) => char)
+        .join("") ?? ""
+    );
   }
 }
 
@@ -160,12 +165,15 @@ describe("not shown", () => {
     expect(line.guess).toBe("d");
   });
 
-  test.each(["\t", "\x03", "\x1b[A", "\x1b", "\x1b[200~paste\x1b[201~", "漢", "e\u0301"])("after %j", (key) => {
-    const line = proven();
-    line.predictor.key(key, line.now);
-    line.predictor.key("x", line.now);
-    expect(line.guess).toBe("");
-  });
+  test.each(["\t", "\x03", "\x1b[A", "\x1b", "\x1b[200~paste\x1b[201~", "漢", "e\u0301"])(
+    "after %j",
+    (key) => {
+      const line = proven();
+      line.predictor.key(key, line.now);
+      line.predictor.key("x", line.now);
+      expect(line.guess).toBe("");
+    },
+  );
 
   test("a password, also when its prompt ends as the password begins", () => {
     const line = proven();

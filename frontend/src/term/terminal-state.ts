@@ -9,11 +9,13 @@ import { copyText } from "../lib/clipboard.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
 import { readNumber, writeNumber } from "../lib/storage.ts";
-import { count } from "../lib/words.ts";
 import { Attachment } from "./attachment.ts";
 import { type InputActions, TerminalInput } from "./input.ts";
 import { linkHandler, openable } from "./links.ts";
 import { readOsc52 } from "./osc52.ts";
+import type { PasteQuestion } from "./paste.ts";
+import { type Cut, CutClock } from "./phase.ts";
+import { PredictView } from "./predict-view.ts";
 import type { Question } from "./question.ts";
 import { drawFast, fetchRenderer } from "./renderer.ts";
 import { isReport } from "./replies.ts";
@@ -34,10 +36,12 @@ export class TerminalState extends Disposable {
   readonly changed = new Emitter();
   readonly notice = new Emitter<Pick<NoticeMessage, "level" | "message">>();
   readonly asked = new Emitter<Question>();
+  readonly pasteAsked = new Emitter<PasteQuestion>();
   readonly searchWanted = new Emitter();
   readonly term: Terminal;
   readonly attachment: Attachment;
   readonly input: TerminalInput;
+  readonly guesses: PredictView;
   readonly element = document.createElement("div");
   title = "";
   belled = false;
@@ -50,6 +54,7 @@ export class TerminalState extends Disposable {
   /** Output that is drawn again must not answer the host's questions again. */
   #replaying = false;
   #started = false;
+  #cut = this.own(new CutClock(() => this.changed.emit()));
 
   constructor(
     readonly target: Target,
@@ -81,12 +86,15 @@ export class TerminalState extends Disposable {
       reset: () => this.#reset(),
       notice: (message) => this.notice.emit(message),
       changed: () => {
-        if (!this.disposed) this.changed.emit();
+        if (this.disposed) return;
+        this.#cut.follow(this.attachment.phase);
+        this.changed.emit();
       },
       size: () => this.#size(),
     });
     this.own(this.attachment);
     this.input = this.own(new TerminalInput(this.term, this.element, this.#actions()));
+    this.guesses = this.own(new PredictView(this.term));
     this.#load();
   }
 
@@ -114,6 +122,11 @@ export class TerminalState extends Disposable {
     await this.attachment.attach();
   }
 
+  /** How long it has been without a connection. */
+  get cut(): Cut | null {
+    return this.#cut.now;
+  }
+
   hide(): void {
     this.element.remove();
   }
@@ -121,6 +134,11 @@ export class TerminalState extends Disposable {
   /** After an end: a new life, with the keyboard in it. */
   again(): void {
     this.attachment.again();
+    this.term.focus();
+  }
+
+  retry(): void {
+    this.attachment.retry();
     this.term.focus();
   }
 
@@ -180,7 +198,8 @@ export class TerminalState extends Disposable {
   #type(data: string): void {
     if (this.#replaying && isReport(data)) return;
     const out = this.transform ? this.transform(data) : data;
-    this.attachment.link?.type(this.#encoder.encode(out));
+    // What the link does not take (view mode, ended, full) is not guessed either.
+    if (this.attachment.link?.type(this.#encoder.encode(out))) this.guesses.key(out);
   }
 
   #write(bytes: Uint8Array, parsed: () => void): void {
@@ -194,6 +213,7 @@ export class TerminalState extends Disposable {
   /** In the order of the stream: what is still queued is parsed before. CAN ends a sequence that was cut in two. */
   #reset(): void {
     this.#replaying = this.#started;
+    this.guesses.reset();
     this.term.write("\x18\x1bc");
   }
 
@@ -249,13 +269,7 @@ export class TerminalState extends Disposable {
       copied: (characters, done) => {
         if (!done) this.#say(`The browser did not allow copying ${characters} characters.`, "warning");
       },
-      confirmPaste: (lines, run) =>
-        this.asked.emit({
-          what: `Paste ${count(lines, "line")}?`,
-          detail: "The program does not ask for pasted text as such: each line may run at once.",
-          yes: "Paste",
-          run,
-        }),
+      confirmPaste: (question) => this.pasteAsked.emit(question),
       clipboardClosed: () =>
         this.#say("This browser does not let the page read the clipboard. Press Ctrl+Shift+V.", "warning"),
     };

@@ -13,19 +13,28 @@ import type { App } from "../state/app.ts";
 import { rowKey } from "../state/inventory.ts";
 import { linkOnly, linkWords, mayMint } from "../state/may.ts";
 import { type Route, terminalPath } from "../state/router.ts";
+import type { PasteQuestion } from "../term/paste.ts";
+import { SHOW_WORDS } from "../term/predict-view.ts";
 import type { Question } from "../term/question.ts";
 import { TerminalState } from "../term/terminal-state.ts";
 import { MuxElement } from "./element.ts";
 import type { MenuItem } from "./pop-menu.ts";
-import { termBar, termEnded } from "./term-bar.ts";
+import { termBar, termCut, termEnded } from "./term-bar.ts";
 import "./dialog-ask.ts";
 import "./dialog-link.ts";
+import "./dialog-paste.ts";
 import "./pop-menu.ts";
 import "./term-keys.ts";
 import "./term-search.ts";
 
 /** Phones and narrow windows get the row of keys; a narrow window on a desk has a mouse, too, and does not mind. */
 const TOUCH = "(pointer: coarse), (max-width: 599px)";
+
+const SHOW_TOLD = {
+  automatically: "shown at once where answers take longer than 100 ms",
+  always: "shown at once, underlined until the host has them",
+  never: "shown when the host answers",
+};
 
 /** The terminal page. `term` and `link` are there for tests to read. */
 export class MuxTerminal extends MuxElement {
@@ -37,6 +46,7 @@ export class MuxTerminal extends MuxElement {
   #searching = false;
   #menu: HTMLElement | null = null;
   #question: Question | null = null;
+  #paste: PasteQuestion | null = null;
   #minting = false;
   #rang = false;
   #told: "nothing" | "open" | "end" = "nothing";
@@ -94,6 +104,10 @@ export class MuxTerminal extends MuxElement {
         this.#question = question;
         this.requestUpdate();
       }),
+      terminal.pasteAsked.on((question) => {
+        this.#paste = question;
+        this.requestUpdate();
+      }),
       terminal.searchWanted.on(() => this.#search()),
     ];
   }
@@ -138,6 +152,7 @@ export class MuxTerminal extends MuxElement {
         ${this.#menu ? this.#renderMenu(terminal, this.#menu) : nothing}
       </main>
       ${attachment.phase === "ended" ? termEnded(terminal, by ? null : this.#back, framed && by ? null : this.#login) : nothing}
+      ${attachment.phase !== "ended" && terminal.cut?.long ? termCut(terminal, framed && by ? null : this.#login) : nothing}
       ${this.#touch.matches && terminal.mode === "control" && attachment.phase !== "ended" ? html`<mux-term-keys role="region" aria-label="Keys" .terminal=${terminal}></mux-term-keys>` : nothing}
       ${
         this.#question
@@ -146,6 +161,15 @@ export class MuxTerminal extends MuxElement {
               terminal.term.focus();
               this.requestUpdate();
             }}></mux-dialog-ask>`
+          : nothing
+      }
+      ${
+        this.#paste
+          ? html`<mux-dialog-paste .question=${this.#paste} @done=${() => {
+              this.#paste = null;
+              terminal.term.focus();
+              this.requestUpdate();
+            }}></mux-dialog-paste>`
           : nothing
       }
       ${
@@ -191,6 +215,18 @@ export class MuxTerminal extends MuxElement {
         testid: "menu-paste",
         key: "Ctrl ⇧ V",
         run: () => void terminal.input.pasteFromClipboard(),
+      });
+      const { guesses } = terminal;
+      const next = SHOW_WORDS[(SHOW_WORDS.indexOf(guesses.show) + 1) % SHOW_WORDS.length] ?? "automatically";
+      items.push({
+        label: `Show typed keys at once: ${guesses.show}`,
+        icon: "rename",
+        testid: "menu-echo",
+        key: `→ ${next}`,
+        run: () => {
+          guesses.show = next;
+          this.app.toasts.show(`Typed keys are ${SHOW_TOLD[next]}.`);
+        },
       });
     }
     items.push(
@@ -310,6 +346,7 @@ export class MuxTerminal extends MuxElement {
     this.#terminal = null;
     this.#searching = false;
     this.#question = null;
+    this.#paste = null;
     this.#minting = false;
   }
 }

@@ -21,6 +21,11 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
   // A cut of under a second is nobody's business.
   const phase = attachment.phase === "cut" && !attachment.announced ? "connected" : attachment.phase;
   const state = connectionWords(phase, mode === "view", attachment.waitingKeys, attachment.end);
+  // The words are read out once; the seconds are for the eye.
+  const since =
+    phase === "cut" && terminal.cut
+      ? html`<span class="since" aria-hidden="true" data-testid="term-since">${terminal.cut.seconds} s</span>`
+      : "";
   const tool = (name: string, label: string, run: () => void, content: unknown, wide = false) =>
     html`<button class="plain icon-only ${wide ? "wide" : ""}" title=${label} aria-label=${label} data-testid=${name} @click=${run}>${content}</button>`;
   return html`<header class="term-bar">
@@ -31,7 +36,7 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
     }
     <h1 title="${visible(target.session)} of ${target.user} on ${target.host}"><span class="at">${target.user}@${target.host} · </span>${visible(target.session)}</h1>
     <span class="term-title grow" data-testid="term-title" title=${visible(terminal.title)}>${visible(terminal.title)}</span>
-    <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}</span>
+    <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}${since}</span>
     <span class="term-tools">
       ${tool("zoom-out", "A− smaller text (Ctrl −)", () => terminal.zoom(-1), html`<span class="size-step">A−</span>`, true)}
       ${tool("zoom-in", "A+ larger text (Ctrl =)", () => terminal.zoom(1), html`<span class="size-step">A+</span>`, true)}
@@ -41,6 +46,17 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
         data-testid="term-more" @click=${(event: Event) => context.menu(event.currentTarget as HTMLElement)}>${icon("more")}</button>
     </span>
   </header>`;
+}
+
+/** A cut that lasts: what can be done besides waiting. */
+export function termCut(terminal: TerminalState, login: (() => void) | null): TemplateResult {
+  return html`<div class="term-ended" role="status" data-testid="term-cut">
+    <p class="grow"><span class="why">No connection to the service.</span>
+      <span class="soft">It is tried again by itself. The session goes on meanwhile.</span></p>
+    <button class="button primary" data-testid="term-retry" @click=${() => terminal.retry()}>${icon("refresh")} Retry now</button>
+    ${login ? html`<button class="button" data-testid="term-login" @click=${login}>${icon("key")} Log in again</button>` : ""}
+    <button class="button" data-testid="term-anew" title="Gives up this terminal and what waits to be sent" @click=${() => terminal.again()}>${icon("enter")} Open anew</button>
+  </div>`;
 }
 
 export function termEnded(
