@@ -52,3 +52,31 @@ export function socketUrl(id: string, offset: number): URL {
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
+
+export interface CallOptions {
+  body?: Uint8Array<ArrayBuffer> | string;
+  type?: string;
+  signal?: AbortSignal;
+}
+
+/** One request below a terminal's address: a POST where there is a body. Rejects only when nothing answers. */
+export type Call = (path: string, options?: CallOptions) => Promise<Response>;
+
+/** For transports: they read the status themselves, because for them it is the end of a connection. */
+export function callsOf(id: string): Call {
+  return (path, { body, type, signal } = {}) => {
+    const headers: Record<string, string> = {};
+    if (type !== undefined) headers["Content-Type"] = type;
+    const bearer = shownBearer();
+    if (bearer !== null) headers.Authorization = `Bearer ${bearer}`;
+    return fetch(apiUrl(`terminals/${encodeURIComponent(id)}/${path}`), {
+      method: body === undefined ? "GET" : "POST",
+      headers,
+      body: body ?? null,
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "manual",
+      signal: signal ?? null,
+    });
+  };
+}

@@ -15,6 +15,14 @@ function write(key: string, text: string): void {
   }
 }
 
+export function readText(key: string): string {
+  return read(key) ?? "";
+}
+
+export function writeText(key: string, text: string): void {
+  write(key, text);
+}
+
 export function readNumber(key: string, fallback: number): number {
   const text = read(key);
   const value = text === null ? Number.NaN : Number(text);

@@ -3,8 +3,10 @@ import { Backoff } from "../lib/backoff.ts";
 import { Disposable, Timer } from "../lib/disposable.ts";
 import type { Link, Wire } from "./link.ts";
 
-/** A socket that neither opens nor fails: some proxies do that. */
+/** A socket that neither opens nor fails: some proxies do that. `patience` of the owner takes its place. */
 export const CONNECT_MS = 8_000;
+/** The code of a socket that opened, said hello, and then was silent for longer than a server ever is. */
+export const SILENT = 4408;
 /** How often the clock is looked at, and how far it must jump to mean that the machine slept. */
 export const TICK_MS = 5_000;
 export const SLEPT_MS = 25_000;
@@ -23,11 +25,19 @@ export interface Socket extends Wire {
 /** Why a terminal cannot be reached again as it is. */
 export type Loss = "gone" | "draining" | "unauthenticated" | "forbidden" | "refused";
 
+/** How a socket failed though the service answers: at once, by saying nothing, or by falling silent. */
+export type Blockage = "refused" | "mute" | "silent";
+
 export interface ConnectionOptions {
   open: (offset: number) => Socket;
   probe: () => Promise<Presence>;
   /** Final for this connection: the owner decides between a fresh attach, the login form and an end. */
   lost: (why: Loss) => void;
+  /** Milliseconds that the newest socket may take to its hello. */
+  patience?: () => number;
+  greeted?: () => void;
+  /** The network is up, but not for this socket. Returns whether `open` has another way, to be tried at once. */
+  blocked?: (how: Blockage) => boolean;
   hidden?: () => boolean;
   now?: () => number;
   random?: () => number;
@@ -86,7 +96,7 @@ export class Connection extends Disposable {
     const socket = this.options.open(this.link.outOffset);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#watchdog.start(CONNECT_MS, () => this.#failed(socket, 1006));
+    this.#watchdog.start(this.options.patience?.() ?? CONNECT_MS, () => this.#failed(socket, 1006, "mute"));
     // A socket that was dropped may still speak: only the current one is heard.
     socket.addEventListener("open", () => {
       if (socket === this.#socket) this.link.connect(socket);
@@ -98,28 +108,30 @@ export class Connection extends Disposable {
       if (this.link.connected && this.#watchdog.running) {
         this.#watchdog.stop();
         this.#backoff.reset();
+        this.options.greeted?.();
       }
     });
     socket.addEventListener("close", ({ code }) => this.#failed(socket, code));
   }
 
-  #failed(socket: Socket, code: number): void {
+  #failed(socket: Socket, code: number, how: Blockage = code === SILENT ? "silent" : "refused"): void {
     if (socket !== this.#socket) return;
     const greeted = this.link.connected;
     this.#drop();
     if (this.disposed || this.link.ended) return;
     const why = CLOSE_CODES[code];
     if (why) this.options.lost(why);
-    else if (greeted) this.#retry.start(this.#backoff.next(), () => this.#open());
-    else void this.#ask();
+    else if (greeted && how !== "silent") this.#retry.start(this.#backoff.next(), () => this.#open());
+    else void this.#ask(how);
   }
 
-  /** After a failed open: is it the network, the login, or has the terminal gone? */
-  async #ask(): Promise<void> {
+  /** After a failed open: is it the network, the login, this kind of socket, or has the terminal gone? */
+  async #ask(how: Blockage): Promise<void> {
     const wait = this.#backoff.next();
     const presence = await this.options.probe();
     if (this.disposed || this.#socket || this.#retry.running) return;
-    if (presence !== "present" && presence !== "unreachable") this.options.lost(presence);
+    if (presence === "present" && this.options.blocked?.(how)) this.#open();
+    else if (presence !== "present" && presence !== "unreachable") this.options.lost(presence);
     else this.#retry.start(wait, () => this.#open());
   }
 

@@ -14,9 +14,10 @@ export const FRAME_BYTES = 16 * 1024;
 /** The socket's own queue stays this short, so that what a cut loses is still ours to send again. */
 export const SOCKET_BYTES = 256 * 1024;
 export const PACE_MS = 5;
-/** The window reopens in eighths: the server never runs dry between two acks. At most ACK_BYTES apart. */
+/** The window reopens in eighths, at most ACK_BYTES apart. On a slow link the server's own window is smaller than
+ * what its hello names, and follows the acks: none waits longer than ACK_MS after the first byte that it covers. */
 export const ACK_BYTES = 32 * 1024;
-export const ACK_MS = 50;
+export const ACK_MS = 20;
 
 /** What a Link needs of a WebSocket. */
 export interface Wire {

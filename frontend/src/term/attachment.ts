@@ -1,6 +1,7 @@
 import { asApiError } from "../api/problem.ts";
 import type { Target } from "../api/sessions.ts";
 import {
+  callsOf,
   createTerminal,
   endTerminal,
   probeTerminal,
@@ -11,8 +12,11 @@ import {
 import type { ExitMessage, HelloMessage, NoticeMessage, TerminalMode } from "../api/types.gen.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
-import { Connection, type Loss } from "../link/connection.ts";
+import { Connection, type Loss, type Socket } from "../link/connection.ts";
 import { Link } from "../link/link.ts";
+import { PollSocket } from "../link/poll-socket.ts";
+import { SseSocket } from "../link/sse-socket.ts";
+import { Chooser, type Transport } from "../link/transport.ts";
 import { type End, endOf, failedAttach, loggedOut, type Phase } from "./phase.ts";
 
 /** A cut is not shown before it has lasted this long: most are over sooner, and a flash of words helps nobody. */
@@ -28,6 +32,15 @@ export interface AttachmentListener {
   changed(): void;
   size(): Size;
 }
+
+const SOCKETS: Record<Transport, (id: string, offset: number) => Socket> = {
+  websocket: (id, offset) => new WebSocket(socketUrl(id, offset), subprotocols()),
+  sse: (id, offset) => new SseSocket(callsOf(id), offset),
+  poll: (id, offset) => new PollSocket(callsOf(id), offset),
+};
+
+/** One for all terminals of the page: they have one network. */
+const chooser = new Chooser();
 
 const LOSSES: Record<"forbidden" | "refused", End> = {
   forbidden: { reason: "revoked", why: "you may not use this terminal", detail: "", again: false },
@@ -69,6 +82,11 @@ export class Attachment extends Disposable {
 
   get waitingKeys(): number {
     return this.link?.waitingKeys ?? 0;
+  }
+
+  /** What carries it. */
+  get transport(): Transport {
+    return chooser.current;
   }
 
   async attach(): Promise<void> {
@@ -140,7 +158,10 @@ export class Attachment extends Disposable {
     this.link = link;
     if (carried.length > 0) link.type(carried);
     this.#connection = new Connection(link, {
-      open: (offset) => new WebSocket(socketUrl(id, offset), subprotocols()),
+      open: (offset) => SOCKETS[chooser.begin()](id, offset),
+      patience: () => chooser.patience,
+      greeted: () => chooser.greeted(),
+      blocked: (how) => chooser.blocked(how),
       probe: () => probeTerminal(id),
       lost: (why) => this.#lost(why),
       hidden: () => document.hidden,

@@ -2,6 +2,7 @@ import type { ApiError } from "../api/problem.ts";
 import type { ExitReason } from "../api/types.gen.ts";
 import { Disposable, Timer } from "../lib/disposable.ts";
 import { count } from "../lib/words.ts";
+import type { Transport } from "../link/transport.ts";
 
 /** Where a terminal is in its life. Forward only, but for connected ⇄ cut; `again` starts a new life. */
 export type Phase = "connecting" | "connected" | "cut" | "ended";
@@ -132,5 +133,28 @@ export function connectionWords(phase: Phase, view: boolean, keys: number, end: 
       };
     case "ended":
       return { word: `ended: ${end?.why ?? "it ended"}`, tone: "bad", glyph: "cross" };
+  }
+}
+
+export interface WayWords {
+  word: string;
+  why: string;
+}
+
+/** What there is to say about the way that a terminal's bytes take; null for the usual one. */
+export function wayWords(transport: Transport): WayWords | null {
+  switch (transport) {
+    case "websocket":
+      return null;
+    case "sse":
+      return {
+        word: "slow path: events",
+        why: "This network does not let WebSockets through, so output comes as a stream of events, and each thing typed is a request. It works the same, a little slower.",
+      };
+    case "poll":
+      return {
+        word: "slow path: requests",
+        why: "This network lets neither WebSockets nor streams through, so all that is shown and typed goes by single requests. It works the same, but slower.",
+      };
   }
 }

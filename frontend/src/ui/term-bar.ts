@@ -1,6 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import { visible } from "../lib/words.ts";
-import { connectionWords } from "../term/phase.ts";
+import { connectionWords, wayWords } from "../term/phase.ts";
 import type { TerminalState } from "../term/terminal-state.ts";
 import { icon } from "./icons.ts";
 
@@ -26,6 +26,7 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
     phase === "cut" && terminal.cut
       ? html`<span class="since" aria-hidden="true" data-testid="term-since">${terminal.cut.seconds} s</span>`
       : "";
+  const way = phase === "connected" ? wayWords(attachment.transport) : null;
   const tool = (name: string, label: string, run: () => void, content: unknown, wide = false) =>
     html`<button class="plain icon-only ${wide ? "wide" : ""}" title=${label} aria-label=${label} data-testid=${name} @click=${run}>${content}</button>`;
   return html`<header class="term-bar">
@@ -36,6 +37,7 @@ export function termBar({ terminal, ...context }: BarContext): TemplateResult {
     }
     <h1 title="${visible(target.session)} of ${target.user} on ${target.host}"><span class="at">${target.user}@${target.host} · </span>${visible(target.session)}</h1>
     <span class="term-title grow" data-testid="term-title" title=${visible(terminal.title)}>${visible(terminal.title)}</span>
+    ${way ? html`<span class="term-way" data-testid="transport" title=${way.why}>${way.word}</span>` : ""}
     <span class="term-state condition tone-${state.tone}" role="status" data-testid="term-state" data-state=${phase}>${icon(state.glyph)}${state.word}${since}</span>
     <span class="term-tools">
       ${tool("zoom-out", "A− smaller text (Ctrl −)", () => terminal.zoom(-1), html`<span class="size-step">A−</span>`, true)}

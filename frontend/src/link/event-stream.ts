@@ -1,0 +1,26 @@
+/** Cuts a stream of server-sent events into events. Comments are none; what our server never sends is not read. */
+export class EventStream {
+  #decoder = new TextDecoder();
+  #rest = "";
+
+  constructor(readonly heard: (type: string, data: string, id: string) => void) {}
+
+  push(bytes: Uint8Array): void {
+    const text = this.#rest + this.#decoder.decode(bytes, { stream: true });
+    let begin = 0;
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n", begin)) {
+      this.#event(text.slice(begin, end));
+      begin = end + 2;
+    }
+    this.#rest = text.slice(begin);
+  }
+
+  #event(text: string): void {
+    const fields: Record<string, string> = {};
+    for (const line of text.split("\n")) {
+      const colon = line.indexOf(": ");
+      if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
+    }
+    if (fields.event && fields.data !== undefined) this.heard(fields.event, fields.data, fields.id ?? "");
+  }
+}

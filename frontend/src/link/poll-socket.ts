@@ -1,0 +1,108 @@
+import type { Call } from "../api/terminals.ts";
+import { CallSocket } from "./call-socket.ts";
+import { closeCode } from "./close-code.ts";
+import { readMessage } from "./message.ts";
+
+/** Proxies allow 30 s for an answer. */
+export const WAIT_S = 20;
+/** Beyond the wait: an answer that has not begun by then, or has stopped for so long, will not come. */
+export const SLACK_MS = 10_000;
+/** Asking says that everything before was parsed: so it waits until nearly everything was. */
+export const UNPARSED_BYTES = 64 * 1024;
+
+/** A terminal by plain requests: what is new is asked for again and again, each time from where the last ended. */
+export class PollSocket extends CallSocket {
+  #received: number;
+  #parsed: number;
+  #room: (() => void) | null = null;
+
+  constructor(call: Call, offset: number) {
+    super(call, offset);
+    this.#received = offset;
+    this.#parsed = offset;
+    void this.#run();
+  }
+
+  override send(data: string | Uint8Array<ArrayBuffer>): void {
+    const said = typeof data === "string" ? (JSON.parse(data) as { type: string; offset: number }) : null;
+    if (said?.type !== "ack") {
+      super.send(data);
+      return;
+    }
+    this.#parsed = said.offset;
+    if (this.#received - this.#parsed <= UNPARSED_BYTES) this.#room?.();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (let first = true; !this.disposed; first = false) {
+        if (this.#received - this.#parsed > UNPARSED_BYTES) await this.#untilRoom();
+        const code = await this.#ask(first);
+        if (code !== null) return this.fail(code);
+      }
+    } catch {
+      this.fail(1006);
+    }
+  }
+
+  /** One request; returns the close code when it was the last. */
+  async #ask(first: boolean): Promise<number | null> {
+    const wait = first ? 0 : WAIT_S;
+    this.#within(wait * 1000 + SLACK_MS);
+    const path = `output?offset=${this.#received}&wait=${wait}`;
+    const response = await this.call(path, { signal: this.signal });
+    const begins = Number(response.headers.get("Muxboard-Offset") ?? "-1");
+    if (!response.ok || !Number.isSafeInteger(begins) || begins < 0) return closeCode(response);
+    if (first) this.opened();
+    const after: string[] = [];
+    for (const message of readControl(response.headers.get("Muxboard-Control"))) {
+      const text = JSON.stringify(message);
+      const said = readMessage(text);
+      if (said?.type === "exit") after.push(text);
+      else if (said?.type !== "hello") this.deliver(text);
+      else if (first) {
+        // Every answer begins with hello; the terminal's connection only once.
+        this.posts.begin(said.input_offset);
+        this.#received = said.offset;
+        this.#parsed = said.offset;
+        this.deliver(text);
+      }
+      if (said?.type === "reset") {
+        this.#received = said.offset;
+        this.#parsed = said.offset;
+      }
+    }
+    if (begins !== this.#received && after.length === 0) return 1006;
+    await this.#read(response);
+    for (const text of after) this.deliver(text);
+    return after.length > 0 ? 1000 : null;
+  }
+
+  async #read(response: Response): Promise<void> {
+    const reader = response.body?.getReader();
+    while (reader) {
+      this.#within(SLACK_MS);
+      const { done, value } = await reader.read();
+      if (done) return;
+      this.#received += value.length;
+      this.deliver(value.slice().buffer);
+    }
+  }
+
+  #within(ms: number): void {
+    if (!this.disposed) this.silence.start(ms, () => this.fail(1006));
+  }
+
+  async #untilRoom(): Promise<void> {
+    this.silence.stop();
+    await new Promise<void>((done) => {
+      this.#room = done;
+    });
+    this.#room = null;
+  }
+}
+
+function readControl(header: string | null): unknown[] {
+  const messages: unknown = header === null ? [] : JSON.parse(header);
+  return Array.isArray(messages) ? messages : [];
+}

@@ -1,0 +1,99 @@
+import { readNumber, readText, writeNumber, writeText } from "../lib/storage.ts";
+import type { Blockage } from "./connection.ts";
+
+/** What carries a terminal, best first. */
+export const TRANSPORTS = ["websocket", "sse", "poll"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** Milliseconds to the first word. The first two together, and two probes, are within 10 s. */
+export const PATIENCE_MS: Record<Transport, number> = { websocket: 3_500, sse: 5_000, poll: 10_000 };
+/** Where a socket has worked before, a slow network is likelier than a new proxy. */
+export const KNOWN_PATIENCE_MS = 8_000;
+/** A better way is tried again when the last try is older than this: somebody may have gone home. */
+export const AGAIN_MS = 10 * 60_000;
+const SILENCES = 2;
+
+/** Where this origin's memory is. */
+export interface Memory {
+  readText(key: string): string;
+  writeText(key: string, text: string): void;
+  readNumber(key: string, fallback: number): number;
+  writeNumber(key: string, value: number): void;
+}
+
+/**
+ * Chooses what carries a terminal. Told what became of each try, it goes down the list; it must be told of a
+ * blockage only while the service answers otherwise, so that it never goes down because the network is gone.
+ */
+export class Chooser {
+  #now: Transport;
+  /** What worked last on this origin; null: nothing yet. */
+  #worked: Transport | null;
+  #triedAt: number;
+  #strikes = 0;
+  #silences = 0;
+
+  constructor(
+    readonly memory: Memory = { readText, writeText, readNumber, writeNumber },
+    readonly clock: () => number = Date.now,
+  ) {
+    this.#worked = TRANSPORTS.find((each) => each === memory.readText("transport")) ?? null;
+    this.#triedAt = memory.readNumber("transport.tried", Number.NEGATIVE_INFINITY);
+    this.#now = this.#worked ?? "websocket";
+  }
+
+  get current(): Transport {
+    return this.#now;
+  }
+
+  /** Milliseconds that the current one may take to its hello. */
+  get patience(): number {
+    const known = this.#now === "websocket" && this.#worked === "websocket";
+    return known ? KNOWN_PATIENCE_MS : PATIENCE_MS[this.#now];
+  }
+
+  /** A connection is about to be opened: returns what shall carry it. */
+  begin(): Transport {
+    const climbing = this.#now !== this.#worked;
+    const age = this.clock() - this.#triedAt;
+    if (this.#now !== "websocket" && !climbing && !(age >= 0 && age < AGAIN_MS)) this.#step("websocket");
+    if (this.#now === "websocket" && this.#worked !== "websocket") this.#tried();
+    return this.#now;
+  }
+
+  /** The current one carried a hello. */
+  greeted(): void {
+    this.#strikes = 0;
+    if (this.#worked === this.#now) return;
+    this.#worked = this.#now;
+    this.memory.writeText("transport", this.#now);
+  }
+
+  /** The current one does not get through, though the service answers. Returns whether another one is to be tried now. */
+  blocked(how: Blockage): boolean {
+    if (how === "silent") {
+      this.#silences += 1;
+      if (this.#silences < SILENCES) return true;
+    } else {
+      // What has worked before may be refused once by a service that is just being restarted.
+      this.#strikes += how === "mute" ? 2 : 1;
+      if (this.#strikes < (this.#worked === this.#now ? 2 : 1)) return false;
+    }
+    const next = TRANSPORTS[TRANSPORTS.indexOf(this.#now) + 1];
+    // At the end of the list it begins anew, but not at once.
+    this.#step(next ?? "websocket");
+    return next !== undefined;
+  }
+
+  #step(to: Transport): void {
+    if (TRANSPORTS.indexOf(to) > TRANSPORTS.indexOf(this.#now)) this.#tried();
+    this.#now = to;
+    this.#strikes = 0;
+    this.#silences = 0;
+  }
+
+  #tried(): void {
+    this.#triedAt = this.clock();
+    this.memory.writeNumber("transport.tried", this.#triedAt);
+  }
+}
