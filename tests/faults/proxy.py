@@ -22,11 +22,13 @@ class Proxy:
     Attributes:
         port: Where it listens.
         connections: How many it has accepted.
+        refused: How many came while it was cut.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.connections = 0
+        self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._wake, self._woken = socket.socketpair()
@@ -87,6 +89,7 @@ class Proxy:
     def _accept(self) -> None:
         near, _ = self._listener.accept()
         if not self._whole:
+            self.refused += 1
             _reset(near)
             return
         self.connections += 1
