@@ -24,8 +24,12 @@ export const QUIET_MS = 1_000;
 /** Keys typed into a dead line go to the next terminal only when they are this young. */
 const CARRY_MS = 30_000;
 
+/** tmux asks its terminal what it is, and after 5 s takes an answer for something typed. */
+const ANSWER_MS = 4_000;
+
 export interface AttachmentListener {
-  hello(message: HelloMessage, resumed: boolean): void;
+  /** `late`: what comes first was said a while ago, and its questions must not be answered any more. */
+  hello(message: HelloMessage, late: boolean): void;
   output(bytes: Uint8Array, parsed: () => void): void;
   reset(): void;
   notice(message: NoticeMessage): void;
@@ -93,6 +97,7 @@ export class Attachment extends Disposable {
     if (this.disposed) return;
     this.#retry.stop();
     const before = this.link;
+    const asked = Date.now();
     try {
       const made = await createTerminal(this.target, this.mode, this.listener.size());
       if (this.disposed) {
@@ -100,7 +105,7 @@ export class Attachment extends Disposable {
         return;
       }
       this.#backoff.reset();
-      this.#start(made.id, before);
+      this.#start(made.id, before, asked);
     } catch (error) {
       const failure = asApiError(error);
       if (this.disposed) return;
@@ -139,7 +144,7 @@ export class Attachment extends Disposable {
     this.#finish({ reason: "detached", why, detail: "The session goes on without it.", again: true });
   }
 
-  #start(id: string, before: Link | null): void {
+  #start(id: string, before: Link | null, asked: number): void {
     const carried = before && Date.now() - this.#cutAt < CARRY_MS ? before.takeUnsent() : new Uint8Array();
     if (before) {
       if (before.takeUnsent().length > 0)
@@ -148,7 +153,7 @@ export class Attachment extends Disposable {
       this.listener.reset();
     }
     const link = new Link(id, this.mode, {
-      hello: (message, resumed) => this.listener.hello(message, resumed),
+      hello: (message, resumed) => this.listener.hello(message, resumed || Date.now() - asked > ANSWER_MS),
       output: (bytes, parsed) => this.listener.output(bytes, parsed),
       reset: () => this.listener.reset(),
       notice: (message) => this.listener.notice(message),

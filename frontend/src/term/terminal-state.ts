@@ -51,7 +51,7 @@ export class TerminalState extends Disposable {
   #encoder = new TextEncoder();
   #bell = this.own(new Timer());
   #resize = this.own(new Timer());
-  /** Output that is drawn again must not answer the host's questions again. */
+  /** Output that is drawn again, or late, must not answer the host's questions again. */
   #replaying = false;
   #started = false;
   #cut = this.own(new CutClock(() => this.changed.emit()));
@@ -78,8 +78,8 @@ export class TerminalState extends Disposable {
     });
     this.own({ dispose: () => this.term.dispose() });
     this.attachment = new Attachment(target, mode, {
-      hello: (_, resumed) => {
-        this.#replaying = resumed;
+      hello: (_, late) => {
+        this.#replaying = late;
         this.fit(); // the window may have changed while the terminal was being made
       },
       output: (bytes, parsed) => this.#write(bytes, parsed),
