@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Presence } from "../api/terminals.ts";
-import { CONNECT_MS, Connection, type Loss, type Socket, TICK_MS } from "./connection.ts";
+import {
+  type Blockage,
+  CONNECT_MS,
+  Connection,
+  type Loss,
+  SILENT,
+  type Socket,
+  TICK_MS,
+} from "./connection.ts";
 import { Link } from "./link.ts";
 
 class FakeSocket implements Socket {
@@ -42,6 +50,8 @@ let sockets: FakeSocket[];
 let lost: Loss[];
 let presence: Presence;
 let probes: number;
+let blockages: Blockage[];
+let otherWay: boolean;
 let clock: number;
 let link: Link;
 let connection: Connection;
@@ -53,6 +63,8 @@ beforeEach(() => {
   lost = [];
   presence = "present";
   probes = 0;
+  blockages = [];
+  otherWay = true;
   clock = 0;
   const quiet = (): void => {};
   link = new Link("t", "control", {
@@ -73,6 +85,10 @@ beforeEach(() => {
       return presence;
     },
     lost: (why) => lost.push(why),
+    blocked: (how) => {
+      blockages.push(how);
+      return otherWay;
+    },
     now: () => clock,
     random: () => 1,
   });
@@ -95,7 +111,42 @@ test("a cut connection is reopened at the next byte, without asking first", () =
   expect(probes).toBe(0);
 });
 
+test("a refused upgrade while the service answers is a blockage: another way is tried at once", async () => {
+  last().fire("close", { code: 1006 });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(blockages).toEqual(["refused"]);
+  expect(sockets.length).toBe(2);
+});
+
+test("a socket that opens and is mute is a blockage", async () => {
+  last().fire("open", {});
+  await vi.advanceTimersByTimeAsync(CONNECT_MS);
+  expect(blockages).toEqual(["mute"]);
+  expect(sockets[0]?.closed).toBe(true);
+});
+
+test("one that greeted and was cut is not, one that fell silent is", async () => {
+  last().hello();
+  last().fire("close", { code: 1006 });
+  await vi.advanceTimersByTimeAsync(300);
+  expect(blockages).toEqual([]);
+  last().hello();
+  last().fire("close", { code: SILENT });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(blockages).toEqual(["silent"]);
+  expect(sockets.length).toBe(3);
+});
+
+test("a network that is gone blocks nothing", async () => {
+  presence = "unreachable";
+  last().fire("close", { code: 1006 });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(probes).toBeGreaterThan(2);
+  expect(blockages).toEqual([]);
+});
+
 test("a refused upgrade asks what is the matter, then tries again", async () => {
+  otherWay = false;
   last().fire("close", { code: 1006 });
   await vi.advanceTimersByTimeAsync(300);
   expect(probes).toBe(1);
@@ -117,6 +168,7 @@ test("close codes become reasons", () => {
 });
 
 test("a socket that never opens is given up after the watchdog", async () => {
+  otherWay = false;
   await vi.advanceTimersByTimeAsync(CONNECT_MS);
   expect(sockets[0]?.closed).toBe(true);
   await vi.advanceTimersByTimeAsync(300);
