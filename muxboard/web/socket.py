@@ -42,6 +42,7 @@ class TerminalSocket(Connection, SocketHandler):
     def open(self, *_: str) -> None:
         self.set_nodelay(True)
         self.begin(self._terminal)
+        self._typed = self._terminal.input_offset  # as hello says it: the client counts from there
         self._terminal.connect(self, self._offset)
 
     def on_message(self, message: str | bytes) -> None:
@@ -50,7 +51,9 @@ class TerminalSocket(Connection, SocketHandler):
             return
         if isinstance(message, bytes):
             if terminal.mode == "control":
-                terminal.input(message)
+                # A request of the client's last connection may have come meanwhile, with the same bytes.
+                terminal.input(message, self._typed)
+                self._typed += len(message)
                 self.services.metrics.bytes_in.inc(len(message))
             return
         try:

@@ -418,3 +418,15 @@ async def test_input_that_nobody_reads_is_bounded_and_ends_its_terminal_alone(bo
         os.kill(pid, signal.SIGCONT)
     assert told["reason"] == "overflow"
     await neighbour.echoes()
+
+
+async def test_what_a_late_request_has_typed_is_not_typed_again(board):
+    """A client that comes from a slower way: its last request arrives after the socket's hello."""
+    board.tmux.new("sum", DIGEST.format(size=9))
+    terminal = await board.open("sum")
+    socket = await board.socket(terminal)
+    await socket.shows("ready")
+    late = await board.call("POST", f"api/v1/terminals/{terminal}/input?offset=0", b"abc")
+    assert late.json() == {"input_offset": 3}
+    socket.type("abcdefghi")
+    await socket.shows(hashlib.sha256(b"abcdefghi").hexdigest()[:40])
