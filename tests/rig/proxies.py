@@ -30,8 +30,8 @@ http {{
 
 # It hands on what it has when a buffer is full or the answer ends: a stream's first words wait in it.
 NGINX_BUFFERING = """\
-            proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; proxy_buffers 8 64k; proxy_buffer_size 64k;
-            proxy_busy_buffers_size 128k;
+            proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;
+            proxy_buffers 8 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 128k;
             proxy_read_timeout 30s; proxy_send_timeout 30s; send_timeout 30s;
 """
 
