@@ -427,6 +427,6 @@ async def test_what_a_late_request_has_typed_is_not_typed_again(board):
     socket = await board.socket(terminal)
     await socket.shows("ready")
     late = await board.call("POST", f"api/v1/terminals/{terminal}/input?offset=0", b"abc")
-    assert late.json() == {"input_offset": 3}
+    assert late.json == {"input_offset": 3}
     socket.type("abcdefghi")
     await socket.shows(hashlib.sha256(b"abcdefghi").hexdigest()[:40])
