@@ -52,6 +52,7 @@ let presence: Presence;
 let probes: number;
 let blockages: Blockage[];
 let otherWay: boolean;
+let patience: number;
 let clock: number;
 let link: Link;
 let connection: Connection;
@@ -65,6 +66,7 @@ beforeEach(() => {
   probes = 0;
   blockages = [];
   otherWay = true;
+  patience = CONNECT_MS;
   clock = 0;
   const quiet = (): void => {};
   link = new Link("t", "control", {
@@ -85,6 +87,7 @@ beforeEach(() => {
       return presence;
     },
     lost: (why) => lost.push(why),
+    patience: () => patience,
     blocked: (how) => {
       blockages.push(how);
       return otherWay;
@@ -123,6 +126,16 @@ test("a socket that opens and is mute is a blockage", async () => {
   await vi.advanceTimersByTimeAsync(CONNECT_MS);
   expect(blockages).toEqual(["mute"]);
   expect(sockets[0]?.closed).toBe(true);
+});
+
+test("a socket is not blamed for the sleep of its machine", async () => {
+  patience = TICK_MS - 1;
+  connection.reopen();
+  last().fire("open", {});
+  clock += 60_000;
+  await vi.advanceTimersByTimeAsync(patience);
+  expect(blockages).toEqual([]);
+  expect(sockets.length).toBe(3);
 });
 
 test("one that greeted and was cut is not, one that fell silent is", async () => {

@@ -96,7 +96,11 @@ export class Connection extends Disposable {
     const socket = this.options.open(this.link.outOffset);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#watchdog.start(this.options.patience?.() ?? CONNECT_MS, () => this.#failed(socket, 1006, "mute"));
+    this.#watchdog.start(this.options.patience?.() ?? CONNECT_MS, () => {
+      if (this.#slept())
+        this.reopen(); // the socket had no time to answer
+      else this.#failed(socket, 1006, "mute");
+    });
     // A socket that was dropped may still speak: only the current one is heard.
     socket.addEventListener("open", () => {
       if (socket === this.#socket) this.link.connect(socket);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ApiError, offline } from "../api/problem.ts";
-import { CutClock, connectionWords, endOf, failedAttach, loggedOut, OFFER_MS } from "./phase.ts";
+import { CutClock, connectionWords, endOf, failedAttach, loggedOut, OFFER_MS, wayWords } from "./phase.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -62,4 +62,10 @@ test("a cut counts its seconds, and offers ways out when it lasts", () => {
   expect(clock.now).toBeNull();
   vi.advanceTimersByTime(5_000);
   expect(drawn).toBe(10);
+});
+
+test("only a slow way is worth words", () => {
+  expect(wayWords("websocket")).toBeNull();
+  expect(wayWords("sse")?.word).toBe("slow path: events");
+  expect(wayWords("poll")?.word).toBe("slow path: requests");
 });
