@@ -258,7 +258,7 @@ class TestCuts:
         carried_by(terminal.connected(), net.transport)
 
     @pytest.mark.parametrize("net", ["haproxy", "nginx without upgrades"], indirect=True)
-    def test_a_network_that_is_gone_blocks_nothing(self, board, net, cut, tmux):
+    def test_a_network_that_is_gone_blocks_nothing(self, board, net, cut, tmux, watch):
         tmux.new("sink", "cat")
         terminal = attach(board, "sink", net.transport)
         before = cut.refused
@@ -267,3 +267,5 @@ class TestCuts:
         cut.mend()
         carried_by(terminal.connected(), net.transport)
         terminal.type("after").wait_for("after")
+        slower = {"websocket": "/stream?", "sse": "/output?"}[net.transport]
+        assert [url for url in watch.requests if slower in url] == []
