@@ -1,10 +1,12 @@
 """How much output may be read before the browser has parsed what it got: as much as its link takes.
 
-Everything between the PTY and the browser's parser is inside the window: the ring, the socket's buffers, the link.
-So it is also what an echo, or the answer to a ^C, has to wait for. A window of ``QUEUE_S`` beyond what the link needs
-to be busy keeps that wait the same at any rate; a fixed one of 192 KiB is 0.02 s on a fast link and 24 s on 64 kbit/s.
+Everything between the PTY and the browser's parser is inside the window: the ring, the socket's buffers, the
+link. So it is also what an echo, or the answer to a ^C, has to wait for. A window of ``QUEUE_S`` beyond what
+the link needs to be busy keeps that wait the same at any rate; a fixed one of 192 KiB is 0.02 s on a fast
+link and 24 s on 64 kbit/s.
 
-The rate is what was acked while the window was full; the round trip is taken from bytes before which nothing waited.
+The rate is what was acked while the window was full; the round trip is taken from bytes before which nothing
+waited. The window doubles while it is full and what was acked last waited for nothing.
 """
 
 from __future__ import annotations
@@ -24,16 +26,14 @@ QUEUE_S = 0.1
 # Reading begins again when the browser has parsed this share of the window, not at every ack: a
 # read of a few bytes costs as much as one of 4 KiB. It must not be more than the window less one ack of
 # the browser, or a paused terminal would wait for ever.
-RESUME_SHARE = 4  # a quarter
+RESUME_SHARE = 8
 ROUNDS = 6  # the best rate of so many rounds counts: one that was slowed by a neighbour does not
 SHORTEST_ROUND_S = 0.05
-GROWTH = 1.25  # the window doubles for as long as that makes the rate grow by so much
-PATIENCE = 3  # and for so many rounds without
 IDLE_S = 0.02  # output that begins so long after the last ack was not waiting for it
 PARTS = 6
 PROBE_BYTES = 256
 PROBE_AGE_S = 1.0
-BASE_S = 10.0  # the round trip is taken anew after so long, by letting the link run empty once
+BASE_S = 20.0  # the round trip is taken anew after so long, by letting the link run empty once
 
 
 class Flow:
@@ -45,23 +45,23 @@ class Flow:
     """
 
     def __init__(self, most: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
-        self.acked = 0
-        self.paused = False
         self.most = most
         self._clock = clock
-        self.begin()
+        self.begin(0)
 
-    def begin(self) -> None:
-        """Another connection: what the last one's link took says nothing."""
+    def begin(self, offset: int) -> None:
+        """Another connection, which has everything before an offset: what the last link took says nothing."""
         now = self._clock()
+        self.acked = offset
+        self.paused = False
         self.window = min(FIRST_BYTES, self.most)
         self._base_s = 0.0  # the round trip; 0 = not known
-        self._acked_at = self._began = now
+        self._acked_at = now
         self._base_at = -math.inf
         self._rates: deque[float] = deque(maxlen=ROUNDS)
-        self._best = 0.0
-        self._flat = 0  # rounds in a row without growth
-        self._marks: deque[tuple[int, int, float, bool]] = deque()  # end, size, when, whether nothing was ahead
+        self._delay_s = math.inf  # between sending and the ack of what was acked last
+        # Where what was sent ends, its size, when, and whether nothing was ahead of it.
+        self._marks: deque[tuple[int, int, float, bool]] = deque()
         self._round = (self.acked, now)  # where and when this round began
         self._full = False  # whether the window was full in it
         self._draining = False
@@ -81,13 +81,16 @@ class Flow:
         flying = end - self.acked
         if flying == 0:
             self._draining = False
+        part = max(self.window // PARTS, PROBE_BYTES)
         room = 0 if self._draining else self.window - flying
+        if flying and room < part // 2:
+            room = 0  # a crumb would be acked late and alone
         self.paused = room <= 0
         self._full = self._full or self.paused
         if flying == 0 and self._clock() - self._base_at > PROBE_AGE_S:
             return PROBE_BYTES  # so few that they tell the round trip, not the rate
         # In parts: a frame is parsed and acked when it is whole, and the link must not wait for that.
-        return max(0, min(room, max(self.window // PARTS, PROBE_BYTES)))
+        return min(room, part) if room > 0 else 0
 
     def sent(self, end: int, size: int) -> None:
         """Note that ``size`` bytes up to ``end`` were sent."""
@@ -125,6 +128,10 @@ class Flow:
             _, size, at, alone = self._marks.popleft()
             if alone and size <= PROBE_BYTES:
                 self._base_s, self._base_at = now - at, now
+                continue
+            self._delay_s = now - at
+            if self._base_at == -math.inf:  # it was not alone, so this is the most that it can be
+                self._base_s = min(self._base_s or self._delay_s, self._delay_s)
         began, since = self._round
         took = now - since
         if took < max(self._base_s, SHORTEST_ROUND_S):
@@ -134,16 +141,12 @@ class Flow:
             self._rates.append(rate)
             self._fit(rate)
         self._round, self._full = (self.acked, now), False
-        if self.window < self.most and self._marks and now - max(self._base_at, self._began) > BASE_S:
+        if self.window < self.most and self._marks and now - self._base_at > BASE_S:
             self._draining = True
 
     def _fit(self, rate: float) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
-        if rate > self._best * GROWTH:
-            self._best, self._flat = rate, 0
-        else:
-            self._flat += 1
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
-        if self._flat < PATIENCE and self._full:
-            wanted = max(wanted, 2.0 * self.window)
+        if self._full and self._delay_s < self._base_s + QUEUE_S / 2:
+            wanted = max(wanted, 2.0 * self.window)  # nothing waited: the link takes more
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))

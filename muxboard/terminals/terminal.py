@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from muxboard.terminals.target import Target
 
 RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
-FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after the last byte, and the slowest link takes a second
+FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
+REMEMBERED = 8
 EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
 
 
@@ -100,6 +102,10 @@ class Terminal:
         self._ring = Ring()
         self._flow = Flow(min(MOST_BYTES, limits.output_queue))
         self._sink: Sink | None = None
+        self._client_id = ""  # what the newest connection calls its client
+        self._asks_again = False  # whether it is one request of many
+        self._replaced: deque[str] = deque(maxlen=REMEMBERED)  # clients that others have taken over from
+        self._last_words = exit_message("failed")
         self._child_ended = False
         self._drained = False
         self._exit_told = False
@@ -171,6 +177,11 @@ class Terminal:
     def awaited(self) -> bool:
         """Whether a client is connected or may still come back."""
         return self._sink is not None or "resume" in self._timers
+
+    @property
+    def kept(self) -> int:
+        """Bytes of output that are kept now."""
+        return len(self._ring)
 
     @property
     def output_offset(self) -> int:
@@ -290,21 +301,36 @@ class Terminal:
 
     # --- connection
 
-    def connect(self, sink: Sink, offset: int) -> None:
+    def connect(self, sink: Sink, offset: int, client_id: str = "", *, asks_again: bool = False) -> None:
         """Send to a connection from an output offset on; an older connection ends as ``replaced``.
 
         When the terminal no longer has that offset, the client is told to reset and a fresh attach
         draws everything anew: no replay could begin in the middle of an escape sequence. A terminal that
-        has ended says so.
+        has ended sends what is left, and says so.
+
+        Args:
+            sink: The connection.
+            offset: Of the first byte that the client does not have.
+            client_id: What the client calls itself, the same on all its connections; "" = nothing. One
+                that another has taken over from does not come back.
+            asks_again: Whether the connection is one request of many: then its next one goes on with the
+                same link, and says by its offset what was parsed.
         """
+        if client_id and client_id in self._replaced:
+            self._hello(sink, offset)
+            sink.ended(exit_message("replaced"))
+            return
+        missed = self._missed(offset)
         if self._state is State.ended:
-            sink.ended(exit_message(self.reason, self.pty.exit_code))
+            self._hello(sink, offset if missed else self._ring.end)
+            self._send_all(sink, missed or b"")
+            sink.ended(self._last_words)
             return
         old, self._sink = self._sink, None
         if old is not None:
             old.ended(exit_message("replaced"))
         self._disarm("resume")
-        missed = self._missed(offset)
+        self._disarm("ack")
         if missed is None:
             if not self._respawn():
                 sink.ended(exit_message("failed"))
@@ -312,9 +338,31 @@ class Terminal:
                 return
             self._ring.clear()
             offset = self._ring.end
-        self._flow.acked = max(self._flow.acked, offset)
-        self._flow.begin()
+        self._take_over(offset, client_id, asks_again=asks_again and missed is not None)
         self._ring.trim(offset)
+        self._hello(sink, offset)
+        if missed is None:
+            sink.message(ResetMessage(offset=offset))
+        elif missed:
+            self._send_all(sink, missed)
+            self._flow.sent(self._ring.end, len(missed))
+        self._sink = sink
+        if not self._drained:
+            self.pty.resume()
+        self._maybe_exit()
+
+    def _take_over(self, offset: int, client_id: str, *, asks_again: bool) -> None:
+        """Note whose connection it is from now on, and what that says about the link."""
+        goes_on = asks_again and self._asks_again and client_id == self._client_id != ""
+        if client_id and self._client_id not in {"", client_id}:
+            self._replaced.append(self._client_id)
+        self._client_id, self._asks_again = client_id or self._client_id, asks_again
+        if goes_on:
+            self._flow.ack(offset, self._ring.end)
+        else:
+            self._flow.begin(max(self._flow.acked, offset))
+
+    def _hello(self, sink: Sink, offset: int) -> None:
         sink.message(
             HelloMessage(
                 id=self.id,
@@ -326,16 +374,14 @@ class Terminal:
                 rows=self.rows,
             )
         )
-        if missed is None:
-            sink.message(ResetMessage(offset=offset))
-        elif missed:
-            for begin in range(0, len(missed), FRAME_BYTES):
-                sink.output(missed[begin : begin + FRAME_BYTES])
-            self._flow.sent(self._ring.end, len(missed))
-        self._sink = sink
-        if not self._drained:
-            self.pty.resume()
-        self._maybe_exit()
+
+    def _send_all(self, sink: Sink, data: bytes) -> None:
+        for begin in range(0, len(data), FRAME_BYTES):
+            sink.output(data[begin : begin + FRAME_BYTES])
+
+    def has(self, offset: int) -> bool:
+        """Whether output can go on there; where it cannot, connecting starts a child."""
+        return self._state is State.ended or self._missed(offset) is not None
 
     def _missed(self, offset: int) -> bytes | None:
         try:
@@ -379,7 +425,7 @@ class Terminal:
         self._disarm("exit")
         self._exit_told = False
         self._ring.clear()
-        self._flow.acked = max(self._flow.acked, self._ring.end)
+        self._flow.begin(self._ring.end)
         if self._sink is not None:
             self._sink.message(ResetMessage(offset=self._ring.end))
         elif "resume" not in self._timers:
@@ -400,6 +446,9 @@ class Terminal:
         if self._state is State.ended:
             return False
         self._state = State.ended
+        self._last_words = message
+        if message.reason != "exited":
+            self._ring.clear()  # nobody waits for the rest, or nobody may have it any more
         for name in list(self._timers):
             self._disarm(name)
         if self._resizing is not None:

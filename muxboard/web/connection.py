@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from tornado.ioloop import IOLoop
 
+from muxboard.problems import invalid
 from muxboard.terminals.messages import exit_message
-from muxboard.web.handler import Guard, byte_count, now
+from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, byte_count, now
 
 if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+
     from muxboard.access.principal import Principal
     from muxboard.terminals.messages import ExitMessage, ExitReason, ServerMessage
     from muxboard.terminals.terminal import Terminal
+
+CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SILENT_S = PING_INTERVAL_S + PING_TIMEOUT_S  # a peer that takes nothing for so long is gone, on any transport
+
+
+def drop_when_silent(stream: IOStream, seconds: float = SILENT_S) -> None:
+    """Let the kernel end a connection whose peer has not confirmed for so long what was sent to it.
+
+    Half-open connections, and readers that have stopped, would hold a terminal for a quarter of an hour. It
+    takes something sent: a keepalive will do.
+    """
+    connection = stream.socket
+    if connection.family in {socket.AF_INET, socket.AF_INET6}:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 class Connection(Guard):
@@ -21,9 +40,11 @@ class Connection(Guard):
 
     Attributes:
         terminal: The terminal; None before and after.
+        client_id: What the client calls itself, on all its connections; "" = nothing.
     """
 
     terminal: Terminal | None = None
+    client_id = ""
     _expiry: object | None = None
 
     def find(self, terminal_id: str) -> tuple[Terminal, int]:
@@ -32,7 +53,10 @@ class Connection(Guard):
         Raises:
             Problem: ``not_found``, ``invalid``.
         """
-        terminal = self.services.attacher.table.find(terminal_id, self.principal)
+        terminal = self.services.attacher.table.find(terminal_id, self.principal, ended=True)
+        self.client_id = self.get_query_argument("client", "")
+        if self.client_id and not CLIENT_ID.fullmatch(self.client_id):
+            raise invalid("client", "must be 1 to 64 of A-Z a-z 0-9 _ -")
         offset = self.request.headers.get("Last-Event-ID") or self.get_query_argument("offset", "0")
         return terminal, byte_count("offset", offset)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -27,24 +27,39 @@ class Output(Connection, Handler):
 
     access = {"GET": Access.stream}
 
-    async def get(self, terminal_id: str) -> None:
-        terminal, offset = self.find(terminal_id)
-        wait = self._wait_s()
-        self._begins: int | None = None
+    _gone = False
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        super().initialize(*args, **options)
+        self._begins = 0
         self._parts: list[bytes] = []
         self._said: list[ServerMessage] = []
         self._wake = asyncio.Event()
-        self.begin(terminal)
-        terminal.connect(self, offset)
+
+    async def get(self, terminal_id: str) -> None:
+        terminal, offset = self.find(terminal_id)
+        wait = self._wait_s()
+        if not terminal.has(offset):
+            await self.rate()  # one that has lost its place starts a child
+        if self._gone:  # while it was let in: it must not take the terminal from another
+            return
         try:
+            self.begin(terminal)
+            terminal.connect(self, offset, self.client_id, asks_again=True)
             async with asyncio.timeout(wait):
                 await self._wake.wait()
-            await asyncio.sleep(0)  # what comes in the same turn goes along
+                await asyncio.sleep(0)  # what comes in the same turn goes along
         except TimeoutError:
             pass
-        self.end()
-        self.set_header("Muxboard-Offset", str(self._begins or 0))
-        self.set_header("Muxboard-Input-Offset", str(terminal.input_offset))
+        finally:
+            self.end()
+        self._answer(terminal.input_offset)
+
+    def _answer(self, input_offset: int) -> None:
+        self.set_header("Cache-Control", "no-store, no-transform")
+        self.set_header("X-Accel-Buffering", "no")
+        self.set_header("Muxboard-Offset", str(self._begins))
+        self.set_header("Muxboard-Input-Offset", str(input_offset))
         if self._said:
             self.set_header("Muxboard-Control", _line(self._said))
         if self._parts or len(self._said) > 1:  # more than hello
@@ -79,6 +94,8 @@ class Output(Connection, Handler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
+        self.end()
+        self._gone = True
         self._wake.set()
 
 

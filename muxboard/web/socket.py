@@ -43,7 +43,7 @@ class TerminalSocket(Connection, SocketHandler):
         self.set_nodelay(True)
         self.begin(self._terminal)
         self._typed = self._terminal.input_offset  # as hello says it: the client counts from there
-        self._terminal.connect(self, self._offset)
+        self._terminal.connect(self, self._offset, self.client_id)
 
     def on_message(self, message: str | bytes) -> None:
         terminal = self.terminal

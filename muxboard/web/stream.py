@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from tornado.iostream import StreamClosedError
 
 from muxboard.terminals.messages import HelloMessage, ResetMessage
-from muxboard.web.connection import Connection
+from muxboard.web.connection import SILENT_S, Connection, drop_when_silent
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+
     from muxboard.terminals.messages import ExitMessage, ServerMessage
 
 KEEPALIVE_S = 15.0
@@ -23,6 +25,16 @@ class TerminalStream(Connection, Handler):
     """``event: output`` with the offset after its bytes as id and the bytes as base64; ``event: control``."""
 
     access = {"GET": Access.stream}
+    silent_s = SILENT_S
+    keepalive_s = KEEPALIVE_S
+    _offset = 0
+    _over = False  # nothing more is to be said
+    _gone = False  # nobody hears it
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        super().initialize(*args, **options)
+        self._waiting: list[bytes] = []
+        self._wake = asyncio.Event()
 
     async def get(self, terminal_id: str) -> None:
         terminal, offset = self.find(terminal_id)
@@ -30,23 +42,26 @@ class TerminalStream(Connection, Handler):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
         self.set_header("X-Accel-Buffering", "no")
-        self._offset = 0
-        self._waiting: list[bytes] = []
-        self._wake = asyncio.Event()
-        self._over = False
-        self.begin(terminal)
-        terminal.connect(self, offset)
+        if self._gone:  # while it was let in: it must not take the terminal from another
+            return
+        connection = cast("IOStream", self.request.connection.stream)  # type: ignore[union-attr]
+        drop_when_silent(connection, self.silent_s)
         try:
+            self.begin(terminal)
+            terminal.connect(self, offset, self.client_id)
             await self._serve()
         except StreamClosedError:
             pass
+        except TimeoutError:
+            connection.close()
         finally:
             self.end()
 
     async def _serve(self) -> None:
-        while True:
+        """Send what there is to send. Raises ``TimeoutError`` when nobody takes it."""
+        while not self._gone:
             try:
-                async with asyncio.timeout(KEEPALIVE_S):
+                async with asyncio.timeout(self.keepalive_s):
                     await self._wake.wait()
             except TimeoutError:
                 self._waiting.append(b": keepalive\n\n")
@@ -54,7 +69,8 @@ class TerminalStream(Connection, Handler):
             said, self._waiting = b"".join(self._waiting), []
             over = self._over
             self.write(said)
-            await self.flush()
+            async with asyncio.timeout(self.silent_s):
+                await self.flush()
             if over:
                 return
 
@@ -79,7 +95,6 @@ class TerminalStream(Connection, Handler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self.terminal is not None:
-            self.end()
-        self._over = True
+        self.end()
+        self._gone = True
         self._wake.set()

@@ -19,6 +19,7 @@ UPGRADE = (
 
 public, principal, change, stream = Access.public, Access.principal, Access.change, Access.stream
 SESSIONS = "api/v1/hosts/{host}/users/{user}/sessions"
+RESIZE = {"type": "resize", "cols": 90, "rows": 30}
 TARGET = {"host": "{host}", "user": "{user}", "session": "{session}"}
 
 
@@ -120,6 +121,10 @@ ENTRIES: tuple[Entry, ...] = (
     _terminal("control"),
     Entry("DELETE", "api/v1/terminals/{terminal}", change, 204, ("view",), None, "terminal"),
     Entry("GET", "api/v1/terminals/{terminal}/socket", stream, 101, ("view",), None, "terminal"),
+    Entry("GET", "api/v1/terminals/{terminal}/stream", stream, 200, ("view",), None, "terminal"),
+    Entry("GET", "api/v1/terminals/{terminal}/output?wait=5", stream, 200, ("view",), None, "terminal"),
+    Entry("POST", "api/v1/terminals/{terminal}/input?offset=0", principal, 403, ("view",), None, "terminal"),
+    Entry("POST", "api/v1/terminals/{terminal}/control", principal, 204, ("view",), RESIZE, "terminal"),
     _mint("view", mode="view"),
     _mint("control", mode="control"),
     _mint("view", "oversee", mode="view", sub="somebody else"),

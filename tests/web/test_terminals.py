@@ -30,7 +30,7 @@ async def test_a_terminal_is_created_and_waits_for_its_connection(board):
     answer = await board.ask(cols=100, rows=30)
     assert answer.status == 201
     made = answer.json
-    assert made == {"id": made["id"], "mode": "control", "cols": 100, "rows": 30, "transports": ["websocket"]}
+    assert made == {"id": made["id"], "mode": "control", "cols": 100, "rows": 30, "transports": ["websocket", "sse", "poll"]}
     await soon(lambda: board.machine.sizes("one") == ["100x30"], "a client of the asked size")
 
 
