@@ -88,7 +88,7 @@ class Flow:
         self.paused = room <= 0
         self._full = self._full or self.paused
         if flying == 0 and self._clock() - self._base_at > PROBE_AGE_S:
-            return PROBE_BYTES  # so few that they tell the round trip, not the rate
+            return min(PROBE_BYTES, room)  # so few that they tell the round trip, not the rate
         # In parts: a frame is parsed and acked when it is whole, and the link must not wait for that.
         return min(room, part) if room > 0 else 0
 
@@ -115,9 +115,12 @@ class Flow:
             self.acked = offset
             self._learn(self._clock())
         flying = end - self.acked
-        if not self.paused or (self._draining and flying):
+        # A client that acks in steps alone leaves the last bytes unacked: empty is what is less than a step.
+        if not self.paused or (self._draining and flying >= self._step):
             return False
-        if flying and self.window - flying < self.window // RESUME_SHARE:
+        if self._draining and flying:
+            self._base_at = self._clock()
+        if flying and not self._draining and self.window - flying < self.window // RESUME_SHARE:
             return False
         self._draining = self.paused = False
         return True
@@ -147,6 +150,6 @@ class Flow:
     def _fit(self, rate: float) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
-        if self._full and self._delay_s < self._base_s + QUEUE_S / 2:
+        if self._full and self._delay_s < self._base_s + QUEUE_S / 4:
             wanted = max(wanted, 2.0 * self.window)  # nothing waited: the link takes more
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))

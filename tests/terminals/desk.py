@@ -18,7 +18,7 @@ from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
 from muxboard.registry.memory import MemoryRegistry
 from muxboard.terminals.attach import Attacher, Request
-from muxboard.terminals.flow import WINDOW_BYTES
+from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import ExitMessage, HelloMessage, ResetMessage, ServerMessage
 from tests.rig.soon import soon
 
@@ -99,7 +99,7 @@ class Browser:
 
     def parse(self) -> None:
         """Ack all that came, in a later turn of the loop, as a browser does."""
-        if self.offset - self.acked >= WINDOW_BYTES // 8:
+        if self.offset - self.acked >= MOST_BYTES // 8:
             self.acked = self.offset
             self.terminal._loop.call_soon(self._ack, self.acked)
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from muxboard.problems import Code, Problem
-from muxboard.terminals.flow import WINDOW_BYTES
+from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import HelloMessage, ResetMessage
 from muxboard.terminals.terminal import EXIT_GRACE_S
 from tests.rig.soon import soon
@@ -71,11 +71,11 @@ async def test_the_last_output_waits_for_a_browser_that_has_not_come_yet(desk):
 async def test_the_last_output_waits_for_a_browser_that_stalled(desk):
     """The program has gone, and its last bytes are still in the kernel: the window is full."""
     browser = await desk.browse(
-        f"stty raw; head -c {WINDOW_BYTES} /dev/zero; printf last; exit 0", stalls=True
+        f"stty raw; head -c {MOST_BYTES} /dev/zero; printf last; exit 0", stalls=True
     )
     terminal = browser.terminal
     await soon(lambda: terminal.pty.exit_code is not None, "the program's end")
-    assert len(browser.got) == WINDOW_BYTES
+    assert len(browser.got) == MOST_BYTES
     began = time.monotonic()
     await soon(
         lambda: time.monotonic() > began + EXIT_GRACE_S + 0.2, "longer than a descendant is waited for"
@@ -83,7 +83,7 @@ async def test_the_last_output_waits_for_a_browser_that_stalled(desk):
     assert browser.exit is None
     browser.ack_all()
     assert await browser.until_exit() == "exited"
-    assert browser.got == bytes(WINDOW_BYTES) + b"last"
+    assert browser.got == bytes(MOST_BYTES) + b"last"
 
 
 async def test_output_stops_at_the_window_and_goes_on_with_acks(desk, tmp_path):

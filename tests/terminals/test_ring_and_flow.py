@@ -7,17 +7,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from muxboard.terminals.flow import RESUME_SHARE, WINDOW_BYTES, Flow
+from muxboard.terminals.flow import FIRST_BYTES, MOST_BYTES, RESUME_SHARE, Flow
 from muxboard.terminals.ring import Ring
 
 
 class OneTerminal(RuleBasedStateMachine):
     """A program that always has output, a reader that obeys the flow, and a browser that parses, acks, is cut
-    off and comes back. The browser acks once an eighth of the window is parsed, as the page does."""
+    off and comes back. The browser acks once an eighth of the window that it was told is parsed, and what is
+    left over a little later, as the page does."""
 
-    @initialize(window=st.sampled_from([64, 1000, 65536, WINDOW_BYTES]))
+    @initialize(window=st.sampled_from([64, 1000, 65536, MOST_BYTES]))
     def begin(self, window):
-        self.flow, self.ring = Flow(window), Ring()
+        self.now = 0.0
+        self.flow, self.ring = Flow(window, lambda: self.now), Ring()
         self.stream = b""  # all that was read
         self.got = b""  # what the browser has parsed
         self.wire = b""  # sent and not parsed
@@ -28,27 +30,36 @@ class OneTerminal(RuleBasedStateMachine):
         start = len(self.stream)
         return b"".join((start + place).to_bytes(4, "big") for place in range(0, size + 4, 4))[:size]
 
-    @rule(chunk=st.sampled_from([1, 100, 4096, WINDOW_BYTES]))
+    @rule(chunk=st.sampled_from([1, 100, 4096, MOST_BYTES]))
     def program_prints(self, chunk):
         budget = self.flow.budget(self.ring.end)
         data = self._next(min(budget, chunk))
         self.ring.append(data)
         self.stream += data
-        if self.connected:
+        if self.connected and data:
+            self.flow.sent(self.ring.end, len(data))
             self.wire += data
 
     @rule()
     def program_floods(self):
-        self.program_prints(WINDOW_BYTES)
-        self.program_prints(1)
+        for _ in range(MOST_BYTES):
+            if self.flow.budget(self.ring.end) == 0:
+                break
+            self.program_prints(MOST_BYTES)
         assert self.flow.paused
+
+    @rule(seconds=st.sampled_from([0.001, 0.05, 0.6, 30]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        if self.connected and len(self.got) > self.acked:
+            self.ack(len(self.got))
 
     @precondition(lambda self: self.connected and self.wire)
     @rule(share=st.sampled_from([0.001, 0.9, 1]))
     def browser_parses(self, share):
         size = max(1, round(share * len(self.wire)))
         self.got, self.wire = self.got + self.wire[:size], self.wire[size:]
-        if len(self.got) - self.acked >= self.flow.window // 8:
+        if len(self.got) - self.acked >= self.flow.most // 8:
             self.ack(len(self.got))
 
     @precondition(lambda self: self.connected)
@@ -72,7 +83,11 @@ class OneTerminal(RuleBasedStateMachine):
     def the_browser_comes_back(self):
         self.connected = True
         self.wire = self.ring.since(len(self.got))
-        self.ack(len(self.got))
+        self.flow.begin(len(self.got))
+        self.acked = len(self.got)
+        self.ring.trim(len(self.got))
+        if self.wire:
+            self.flow.sent(self.ring.end, len(self.wire))
 
     @rule(beyond=st.integers(1, 1000))
     def what_was_never_sent_cannot_be_acked_or_asked_for(self, beyond):
@@ -95,12 +110,12 @@ class OneTerminal(RuleBasedStateMachine):
     @invariant()
     def no_more_is_held_than_the_window(self):
         if hasattr(self, "ring"):
-            assert len(self.ring) == self.ring.end - self.ring.start <= self.flow.window
+            assert len(self.ring) == self.ring.end - self.ring.start <= self.flow.most
 
     @invariant()
     def a_browser_that_has_parsed_everything_is_read_for(self):
         """No deadlock: when nothing is left to parse, reading is not paused, or the window has room."""
-        if hasattr(self, "ring") and self.connected and not self.wire:
+        if hasattr(self, "ring") and self.connected and self.acked == self.ring.end:
             assert not self.flow.paused
             assert self.flow.budget(self.ring.end) > 0
 
@@ -110,13 +125,30 @@ TestOneTerminal = OneTerminal.TestCase
 
 
 def test_reading_goes_on_by_a_share_of_the_window_not_by_a_byte():
-    flow, share = Flow(), WINDOW_BYTES // RESUME_SHARE
-    assert flow.budget(WINDOW_BYTES) == 0
+    flow, share = Flow(), FIRST_BYTES // RESUME_SHARE
+    assert flow.budget(FIRST_BYTES) == 0
     assert flow.paused
-    assert not flow.ack(1, WINDOW_BYTES)
-    assert not flow.ack(share - 1, WINDOW_BYTES)
-    assert flow.ack(share, WINDOW_BYTES)
-    assert not flow.ack(share, WINDOW_BYTES), "it says so once"
+    assert not flow.ack(1, FIRST_BYTES)
+    assert not flow.ack(share - 1, FIRST_BYTES)
+    assert flow.ack(share, FIRST_BYTES)
+    assert not flow.ack(share, FIRST_BYTES), "it says so once"
+
+
+def test_a_client_that_has_never_acked_gets_the_whole_window():
+    flow = Flow()
+    assert flow.unproven
+    assert flow.budget(FIRST_BYTES) == 0
+    flow.trust()
+    assert flow.budget(FIRST_BYTES) > 0
+    assert flow.budget(MOST_BYTES) == 0
+
+
+def test_another_connection_begins_with_what_it_has():
+    flow = Flow()
+    flow.trust()
+    flow.budget(MOST_BYTES)
+    flow.begin(1000)
+    assert (flow.acked, flow.paused, flow.window, flow.unproven) == (1000, False, FIRST_BYTES, True)
 
 
 def test_a_cleared_ring_goes_on_where_it_is():

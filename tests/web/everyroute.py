@@ -19,6 +19,7 @@ UPGRADE = (
 
 public, principal, change, stream = Access.public, Access.principal, Access.change, Access.stream
 SESSIONS = "api/v1/hosts/{host}/users/{user}/sessions"
+INPUT = "api/v1/terminals/{terminal}/input?offset=0"
 RESIZE = {"type": "resize", "cols": 90, "rows": 30}
 TARGET = {"host": "{host}", "user": "{user}", "session": "{session}"}
 
@@ -44,6 +45,7 @@ class Entry(NamedTuple):
         needs: What a role must list; () for whoever is known.
         body: JSON, with the same fields.
         holds: Whose it is that it names: ``terminal``, ``target``, ``host`` or nothing.
+        code: The problem's code for whoever may. The terminals of these tests are for looking at.
     """
 
     method: str
@@ -53,6 +55,7 @@ class Entry(NamedTuple):
     needs: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
     holds: str = ""
+    code: str = ""
 
     @property
     def name(self) -> str:
@@ -123,7 +126,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("GET", "api/v1/terminals/{terminal}/socket", stream, 101, ("view",), None, "terminal"),
     Entry("GET", "api/v1/terminals/{terminal}/stream", stream, 200, ("view",), None, "terminal"),
     Entry("GET", "api/v1/terminals/{terminal}/output?wait=5", stream, 200, ("view",), None, "terminal"),
-    Entry("POST", "api/v1/terminals/{terminal}/input?offset=0", principal, 403, ("view",), None, "terminal"),
+    Entry("POST", INPUT, principal, 403, ("view",), None, "terminal", "read_only"),
     Entry("POST", "api/v1/terminals/{terminal}/control", principal, 204, ("view",), RESIZE, "terminal"),
     _mint("view", mode="view"),
     _mint("control", mode="control"),

@@ -168,10 +168,8 @@ async def test_a_page_of_ours_is_let_act_and_stream(boards, way):
                 terminal=await world.terminal([*shown, *lines]) if entry.holds == "terminal" else UNKNOWN
             )
             answer = await world.ask(entry, [*shown, *upgrade, *lines], place)
-            wanted = entry.done if may >= set(entry.needs) else 403
-            assert (answer.status, bare.code(answer)) == (
-                wanted, "forbidden" if wanted == 403 else "",
-            ), (entry.name, lines)  # fmt: skip
+            wanted = (entry.done, entry.code) if may >= set(entry.needs) else (403, "forbidden")
+            assert (answer.status, bare.code(answer)) == wanted, (entry.name, lines)
 
 
 async def test_what_is_for_everybody_is_not_for_pages_elsewhere(boards):

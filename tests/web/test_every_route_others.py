@@ -37,7 +37,7 @@ async def test_anothers_id_is_as_unknown_as_one_that_never_was(boards):
     world = await World.start(boards, people=PEOPLE + OTHERS)
     world.fresh()
     entries = [entry for entry in MAIN if entry.holds == "terminal"]
-    assert {entry.access.name for entry in entries} == {"change", "stream"}
+    assert {entry.access.name for entry in entries} == {"change", "principal", "stream"}
     for owner in (bearer("bob"), await world.link_bearer("control"), await world.link_cookie("view")):
         lines = [*owner, ("Origin", world.board.origin)]
         theirs = Place(terminal=await world.terminal(lines))

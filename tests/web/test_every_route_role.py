@@ -84,7 +84,7 @@ def refusal(entry: Entry, role: str) -> tuple[int, str]:
         return 404, "not_found"  # they have none
     if entry.holds == "host" and role == "nobody":
         return 404, "not_found"  # they know of none
-    return (entry.done, "") if ROLES[role] >= set(entry.needs) else (403, "forbidden")
+    return (entry.done, entry.code) if ROLES[role] >= set(entry.needs) else (403, "forbidden")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ async def test_a_terminal_is_created_and_waits_for_its_connection(board):
     answer = await board.ask(cols=100, rows=30)
     assert answer.status == 201
     made = answer.json
-    assert made == {"id": made["id"], "mode": "control", "cols": 100, "rows": 30, "transports": ["websocket", "sse", "poll"]}
+    transports = ["websocket", "sse", "poll"]
+    wanted = {"id": made["id"], "mode": "control", "cols": 100, "rows": 30, "transports": transports}
+    assert made == wanted
     await soon(lambda: board.machine.sizes("one") == ["100x30"], "a client of the asked size")
 
 
@@ -243,8 +245,9 @@ async def test_a_terminal_without_a_client_waits_for_it_and_ends(boards):
     await socket.echoes()
     socket.cut()
     await soon(lambda: board.used == 0, "the terminal's end")
-    gone = await board.upgrade(f"api/v1/terminals/{terminal}/socket?offset={socket.offset}")
-    assert (gone.status, gone.code) == (404, "not_found")
+    late = await board.socket(terminal, socket.offset)
+    assert (await late.message("exit"))["reason"] == "detached"
+    assert (await board.call("DELETE", f"api/v1/terminals/{terminal}")).code == "not_found"
 
 
 async def test_while_draining_nothing_new_is_opened(boards):
