@@ -70,9 +70,7 @@ async def test_the_last_output_waits_for_a_browser_that_has_not_come_yet(desk):
 
 async def test_the_last_output_waits_for_a_browser_that_stalled(desk):
     """The program has gone, and its last bytes are still in the kernel: the window is full."""
-    browser = await desk.browse(
-        f"stty raw; head -c {MOST_BYTES} /dev/zero; printf last; exit 0", stalls=True
-    )
+    browser = await desk.browse(f"stty raw; head -c {MOST_BYTES} /dev/zero; printf last; exit 0", stalls=True)
     terminal = browser.terminal
     await soon(lambda: terminal.pty.exit_code is not None, "the program's end")
     assert len(browser.got) == MOST_BYTES

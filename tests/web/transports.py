@@ -118,7 +118,9 @@ class Client:
         return heard
 
     async def ack(self) -> None:
-        await self.say(type="ack", offset=self.offset)
+        """By a request: 404 when the terminal has ended meanwhile, and the stream says why."""
+        answer = await self.post("control", json.dumps({"type": "ack", "offset": self.offset}).encode())
+        assert answer.status in {204, 404}, answer
 
     async def message(self, kind: str, *, ack: bool = True) -> dict[str, Any]:
         """The next message of a kind; output on the way is acked."""
@@ -173,8 +175,12 @@ class OverSocket(Client):
     async def say(self, **message: Any) -> None:
         self.socket.say(**message)
 
+    async def ack(self) -> None:
+        self.socket.ack()
+
     def cut(self) -> None:
-        self.socket.cut()
+        if hasattr(self, "socket"):
+            self.socket.cut()
 
 
 class OverEvents(Client):
@@ -223,7 +229,8 @@ class OverEvents(Client):
         return event.decode()
 
     def cut(self) -> None:
-        self.writer.transport.abort()
+        if hasattr(self, "writer"):
+            self.writer.transport.abort()
 
 
 class OverRequests(Client):
@@ -234,7 +241,6 @@ class OverRequests(Client):
 
     async def open(self) -> Client:
         self._heard: list[Heard] = []
-        self._asking: asyncio.Task[None] | None = None
         self._ended = self._greeted = False
         self._writer: asyncio.StreamWriter | None = None
         await self._ask(0)
@@ -275,10 +281,11 @@ class OverRequests(Client):
         return self.take(self._heard.pop(0))
 
     def cut(self) -> None:
-        self._ended = True
-        self._heard.clear()
-        if self._writer is not None:
-            self._writer.transport.abort()
+        if hasattr(self, "_writer"):
+            self._ended = True
+            self._heard.clear()
+            if self._writer is not None:
+                self._writer.transport.abort()
 
 
 TRANSPORTS: dict[str, type[Client]] = {each.name: each for each in (OverSocket, OverEvents, OverRequests)}
