@@ -68,6 +68,7 @@ class Client:
         self.output = bytearray()
         self.sent = 0
         self.resets = 0
+        self.greeted = False
         self.status = 0
         self.headers: dict[str, str] = {}
         self.lines = [] if token is None else [("Authorization", f"Bearer {token}")]
@@ -111,7 +112,8 @@ class Client:
         elif heard and heard["type"] in {"hello", "reset"}:
             self.offset = heard["offset"]
             if heard["type"] == "hello":
-                self.sent = heard["input_offset"]
+                self.sent = max(self.sent, heard["input_offset"])
+                self.greeted = True
             else:
                 self.resets += 1
                 self.output.clear()
@@ -142,6 +144,8 @@ class Client:
                     await self.ack()
 
     async def echoes(self) -> None:
+        if not self.greeted:
+            await self.message("hello")  # says where input goes on
         word = secrets.token_hex(6).encode()
         await self.type(word + b"\n")
         await self.shows(word)
