@@ -142,12 +142,12 @@ class Flow:
         rate = (self.acked - began) / took
         if self._full or rate > max(self._rates, default=0.0):
             self._rates.append(rate)
-            self._fit(rate)
+            self._fit()
         self._round, self._full = (self.acked, now), False
         if self.window < self.most and self._marks and now - self._base_at > BASE_S:
             self._draining = True
 
-    def _fit(self, rate: float) -> None:
+    def _fit(self) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
         if self._full and self._delay_s < self._base_s + QUEUE_S / 4:

@@ -70,7 +70,7 @@ class BadLink:
     async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:
             while True:
-                while self.stops:
+                while self.stops:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
                 data = await source.read(BLOCK_BYTES)
                 if not data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import random
 import sys
@@ -83,10 +84,8 @@ class Person:
             until = self.offset + self.chance.randrange(1, 2 * OUTPUT_BYTES // CUTS)
             if self.cuts >= CUTS:
                 until = OUTPUT_BYTES * 2
-            try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
                 await self._stay(client, until)
-            except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                pass
             client.cut()
 
     async def _stay(self, client, until: int) -> None:
@@ -174,7 +173,7 @@ async def test_a_stream_that_nobody_takes_is_let_go(programs, monkeypatch):
     sink = live._sink
     sink.request.connection.stream.socket.setsockopt(1, 7, 4096)  # SO_SNDBUF: the kernel takes little
     await soon(lambda: not live.connected, "the end of the connection")
-    assert live.awaited
+    assert live.awaited  # noqa: PGH005
     client.cut()
     back = await OverSocket(programs.port, client.path, client.offset).open()
     await back.shows(b"0123456789")

@@ -15,7 +15,7 @@ import pytest
 
 from muxboard.access.principal import Principal
 from muxboard.problems import Code, Problem
-from muxboard.terminals.messages import HelloMessage
+from muxboard.terminals.messages import ExitMessage, HelloMessage
 from muxboard.terminals.pty import PtyManager
 from tests.rig.soon import soon
 from tests.terminals.desk import ADA, Browser
@@ -121,7 +121,7 @@ async def test_a_terminal_that_has_ended_takes_no_connection(desk):
     desk.attacher.end(terminal, "detached")
     late = Browser(terminal).connect(0)
     assert late.exit.reason == "detached"
-    assert late.of(HelloMessage) == []
+    assert [type(message) for message in late.messages] == [HelloMessage, ExitMessage]
     lost = Browser(terminal).connect(99)
     assert lost.exit.reason == "detached"
     await soon(lambda: not psutil.Process().children(), "no child left or started")

@@ -1,4 +1,5 @@
-"""What the window does on every link: an echo waits for little, and the link is as busy as with a fixed one."""
+"""What the window does on every link: an echo waits for little, and the link is as busy as with a fixed
+one."""
 
 from __future__ import annotations
 

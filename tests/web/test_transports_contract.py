@@ -86,8 +86,8 @@ async def test_output_and_input_go_on_where_they_were(programs, kind):
         await client.next()  # and nothing says that it was parsed
     client.cut()
     await soon(lambda: not programs.service.services.streams, "the end of the connection")
-    for begin in (offset + 1, None):
-        begin = begin or client.offset
+    for wanted in (offset + 1, None):
+        begin = wanted or client.offset
         client = await at(programs, kind, terminal, begin).open()
         hello = await client.message("hello")
         assert hello["offset"] == begin
@@ -296,7 +296,7 @@ async def test_a_client_that_goes_away_frees_everything(board, kind):
         await soon(lambda: not board.service.services.streams, "the end of the connection")
         (live,) = board.service.attacher.table
         assert not live.connected
-        assert live.awaited
+        assert live.awaited  # noqa: PGH005
     await soon(lambda: len(asyncio.all_tasks()) <= tasks, "the end of its tasks")
 
 
