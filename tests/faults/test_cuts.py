@@ -92,7 +92,6 @@ class Person:
         await client.open()
         assert client.status in {101, 200, 204}, client.status
         typing = None
-        acked, begun = self.offset, 0
         try:
             while not self.over and (heard := await client.next()) is not None:
                 if isinstance(heard, dict):
@@ -102,10 +101,7 @@ class Person:
                     continue
                 self.digest.update(heard if client.offset <= OUTPUT_BYTES else self._last(heard, client))
                 self.offset = client.offset
-                begun += len(heard)
-                if client.offset - acked >= min(8192, begun // 8) or client.offset >= OUTPUT_BYTES:
-                    acked = client.offset
-                    await client.ack()
+                await client.ack()
                 if self.offset >= until:
                     self.cuts += 1
                     self.link.cut(reset=self.chance.random() < 0.5)

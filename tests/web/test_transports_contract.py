@@ -105,7 +105,7 @@ async def test_an_offset_that_is_gone_or_never_was_resets(board, kind):
     client = await at(board, kind, terminal).open()
     await client.echoes()
     await client.echoes()
-    for wrong in (0, client.offset + 1, 2**62):
+    for wrong in (0, client.offset + 100_000, 2**62):
         client.cut()
         client = await at(board, kind, terminal, wrong).open()
         hello, reset = await client.next(), await client.next()
@@ -302,7 +302,8 @@ async def test_a_client_that_goes_away_frees_everything(board, kind):
 
 async def test_input_that_nobody_reads_ends_its_terminal_alone(boards, kind):
     board = await boards('[limits]\noutput_queue = "512KiB"\n')
-    deaf, neighbour = await attached(board, kind), await attached(board, kind)
+    board.tmux.new("two", "cat")
+    deaf, neighbour = await attached(board, kind), await attached(board, kind, "two")
     await deaf.message("hello")
     terminal = next(t for t in board.service.attacher.table if t.id in deaf.path)
     os.kill(terminal.pty.pid, signal.SIGSTOP)
