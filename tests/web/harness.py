@@ -256,7 +256,11 @@ class Socket:
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self.writer.write(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
-        head = (await self.within(self.reader.readuntil(b"\r\n\r\n"))).decode("latin1")
+        try:
+            head = (await self.within(self.reader.readuntil(b"\r\n\r\n"))).decode("latin1")
+        except BaseException:
+            self.cut()
+            raise
         first, *rest = head.split("\r\n")
         self.status = int(first.split()[1])
         self.headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in rest if line)}
