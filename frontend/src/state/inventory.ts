@@ -1,7 +1,7 @@
 import { EventFetch } from "../api/event-fetch.ts";
 import { InventoryEvents, type LiveState, type Source } from "../api/events.ts";
 import { apiUrl } from "../api/request.ts";
-import { fetchInventory } from "../api/sessions.ts";
+import { glanceInventory } from "../api/sessions.ts";
 import type { Inventory } from "../api/types.gen.ts";
 import { type Closes, closing, Disposable, listen } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
@@ -108,7 +108,7 @@ export class InventoryStore extends Disposable {
   }
 
   async #ask(): Promise<boolean> {
-    const snapshot = await fetchInventory();
+    const snapshot = await glanceInventory();
     if (this.#events?.state === "live" || this.#events?.state === "paused") return false;
     this.#take(snapshot);
     return true;
