@@ -5,6 +5,10 @@
 - ``flow``      pure: how much may be read before the browser has parsed what it got
 - ``pty``       the child and its PTY, on terminado's manager
 - ``sink``      where its output goes
+- ``running``   what runs on one: a child that another may replace, until its last output
+- ``lifetimes`` when one has lived long enough
+- ``size``      its columns and rows, handed on as often as tmux can bear
+- ``clients``   whose connection it has, and who has lost it
 - ``terminal``  one terminal: its bytes, its connection, its end
 - ``table``     all terminals
 - ``attach``    who may have one, and everything that is undone when it ends

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from muxboard.problems import Code, Problem
+from muxboard.terminals.clients import Clients
 from muxboard.terminals.flow import MOST_BYTES, Flow
+from muxboard.terminals.lifetimes import Lifetimes
 from muxboard.terminals.messages import (
     ExitMessage,
     ExitReason,
@@ -19,11 +20,12 @@ from muxboard.terminals.messages import (
     NoticeMessage,
     ResetMessage,
     TerminalMode,
-    clamp,
     exit_message,
 )
 from muxboard.terminals.pty import FRAME_BYTES
 from muxboard.terminals.ring import Ring
+from muxboard.terminals.running import Running
+from muxboard.terminals.size import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +36,7 @@ if TYPE_CHECKING:
     from muxboard.terminals.sink import Sink
     from muxboard.terminals.target import Target
 
-RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
 FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
-REMEMBERED = 8
-EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
 
 
 class State(enum.Enum):
@@ -88,83 +87,61 @@ class Terminal:
         self.client = client
         self.target = target
         self.mode = mode
-        self.cols, self.rows = clamp(*size)
+        self._size = Size(*size, lambda *now: self.pty.resize(*now))  # noqa: PLW0108  of the PTY by then
         self.started = time.time()
         self.input_offset = 0
         self.killed = False
         self.reason: ExitReason = "failed"
-        self._limits = limits
-        self._spawn = spawn
-        self._retire = retire
+        self._most_input = limits.output_queue
         self._on_exit = on_exit
         self._on_end = on_end
         self._state = State.live
         self._ring = Ring()
         self._flow = Flow(min(MOST_BYTES, limits.output_queue))
         self._sink: Sink | None = None
-        self._client_id = ""  # what the newest connection calls its client
-        self._asks_again = False  # whether it is one request of many
-        self._replaced: deque[str] = deque(maxlen=REMEMBERED)  # clients that others have taken over from
+        self._clients = Clients()
         self._last_words = exit_message("failed")
-        self._child_ended = False
-        self._drained = False
         self._exit_told = False
         self._loop = asyncio.get_running_loop()
-        self._began = self._last_input = self._loop.time()
-        self._resizing: asyncio.TimerHandle | None = None
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self.pty = self._start()
-        self._arm("lifetime", self._lifetime(), "lifetime")
-        self._arm("resume", float(limits.resume), "detached")
-        if limits.idle != float("inf"):
-            self._timers["idle"] = self._loop.call_later(float(limits.idle), self._check_idle)
+        self._first_ack: asyncio.TimerHandle | None = None  # when a client that acks nothing is trusted
+        self._running = Running(
+            spawn,
+            retire,
+            on_readable=self._read,
+            on_over=self._maybe_exit,
+            held_up=lambda: self._flow.paused,
+        )
+        self._running.start(self.cols, self.rows)
+        self._lifetimes = Lifetimes(limits, principal.ends, self._out_of_time)
 
-    def _start(self) -> Pty:
-        pty = self._spawn(self.cols, self.rows)
-        pty.on_readable = self._read
-        pty.on_exit = self._child_exit
-        self._child_ended = self._drained = False
-        return pty
+    @property
+    def pty(self) -> Pty:
+        """Of the child that runs now."""
+        return self._running.pty
+
+    @property
+    def cols(self) -> int:
+        """Columns."""
+        return self._size.cols
+
+    @property
+    def rows(self) -> int:
+        """Rows."""
+        return self._size.rows
 
     # --- lifetimes
-
-    def _lifetime(self) -> float:
-        ends = self.principal.ends
-        left = float("inf") if ends is None else ends - time.time()
-        lived = self._loop.time() - self._began
-        return max(0.0, min(float(self._limits.lifetime) - lived, left))
 
     def renew(self, principal: Principal) -> None:
         """The owner has shown a fresher credential."""
         if self._state is State.live:
             self.principal = msgspec.structs.replace(principal, links=self.principal.links)
-            self._arm("lifetime", self._lifetime(), "lifetime")
+            self._lifetimes.renew(principal.ends)
 
-    def _arm(self, name: str, seconds: float, reason: ExitReason) -> None:
-        self._disarm(name)
-        if seconds != float("inf"):
-            self._timers[name] = self._loop.call_later(seconds, self._on_timer, name, reason)
-
-    def _disarm(self, name: str) -> None:
-        if timer := self._timers.pop(name, None):
-            timer.cancel()
-
-    def _on_timer(self, name: str, reason: ExitReason) -> None:
-        self._timers.pop(name, None)
-        ends = self.principal.ends
-        if name == "lifetime" and ends is not None and ends <= time.time():
-            reason = "expired"
-        if name == "resume" and self._child_ended and not self._exit_told:
+    def _out_of_time(self, reason: ExitReason) -> None:
+        if reason == "detached" and self._running.ended and not self._exit_told:
             self._tell_exit()
         else:
             self._on_end(self, reason)
-
-    def _check_idle(self) -> None:
-        left = self._last_input + float(self._limits.idle) - self._loop.time()
-        if left <= 0:
-            self._on_end(self, "idle")
-        else:
-            self._timers["idle"] = self._loop.call_later(left, self._check_idle)
 
     # --- output
 
@@ -176,7 +153,7 @@ class Terminal:
     @property
     def awaited(self) -> bool:
         """Whether a client is connected or may still come back."""
-        return self._sink is not None or "resume" in self._timers
+        return self._sink is not None or self._lifetimes.awaiting
 
     @property
     def kept(self) -> int:
@@ -192,46 +169,29 @@ class Terminal:
         budget = self._flow.budget(self._ring.end)
         if budget == 0:
             self.pty.pause()
-            if self._flow.unproven and self._sink is not None and "ack" not in self._timers:
-                self._timers["ack"] = self._loop.call_later(FIRST_ACK_S, self._trust)
+            if self._flow.unproven and self._sink is not None and self._first_ack is None:
+                self._first_ack = self._loop.call_later(FIRST_ACK_S, self._trust)
             return
-        data, self._drained = self.pty.read(min(budget, self.pty.turn_bytes))
+        data = self._running.read(min(budget, self.pty.turn_bytes))
         if data:
             self._ring.append(data)
             if self._sink is not None:
                 self._flow.sent(self._ring.end, len(data))
                 self._sink.output(data)
-        if self._drained:
+        if self._running.drained:
             self.pty.pause()
             self._maybe_exit()
 
     def _trust(self) -> None:
         """The window is full, and not one ack has come: it may be shorter than the client's steps."""
-        self._timers.pop("ack", None)
+        self._first_ack = None
         if self._flow.unproven and self._sink is not None:
             self._flow.trust()
             self.pty.resume()
 
-    def _child_exit(self) -> None:
-        self._child_ended = True
-        self._await_last_output()
-        self._maybe_exit()
-
-    def _await_last_output(self) -> None:
-        # The child led its session, so the kernel hangs its PTY up and reading ends with EIO; the timer
-        # is for a descendant that keeps the PTY open all the same.
-        def give_up() -> None:
-            if self._flow.paused:
-                self._await_last_output()
-            else:
-                self._drained = True
-                self._maybe_exit()
-
-        self._timers["exit"] = self._loop.call_later(EXIT_GRACE_S, give_up)
-
     def _maybe_exit(self) -> None:
         """The child's end is told when all its output is on its way to somebody."""
-        if self._child_ended and self._drained and self._sink is not None:
+        if self._running.over and self._sink is not None:
             self._tell_exit()
 
     def _tell_exit(self) -> None:
@@ -247,7 +207,7 @@ class Terminal:
         """
         resumed = self._flow.ack(offset, self._ring.end)
         self._ring.trim(offset)
-        if resumed and not self._drained:
+        if resumed and not self._running.drained:
             self.pty.resume()
             self._read()
 
@@ -273,31 +233,15 @@ class Terminal:
         if not data or self._state is not State.live:
             return self.input_offset
         self.input_offset += len(data)
-        self._last_input = self._loop.time()
+        self._lifetimes.typed()
         self.pty.write(data)
-        if self.pty.queued > self._limits.output_queue:
+        if self.pty.queued > self._most_input:
             self._on_end(self, "overflow")
         return self.input_offset
 
     def resize(self, cols: int, rows: int) -> None:
         """Take the browser's size; of many in a row, the first and the last reach tmux."""
-        size = clamp(cols, rows)
-        if size == (self.cols, self.rows):
-            return
-        self.cols, self.rows = size
-        if self._resizing is None:
-            self._apply_size()
-
-    def _apply_size(self) -> None:
-        size = self.cols, self.rows
-        self.pty.resize(*size)
-
-        def later() -> None:
-            self._resizing = None
-            if (self.cols, self.rows) != size:
-                self._apply_size()
-
-        self._resizing = self._loop.call_later(RESIZE_S, later)
+        self._size.change(cols, rows)
 
     # --- connection
 
@@ -316,7 +260,7 @@ class Terminal:
             asks_again: Whether the connection is one request of many: then its next one goes on with the
                 same link, and says by its offset what was parsed.
         """
-        if client_id and client_id in self._replaced:
+        if self._clients.replaced(client_id):
             self._hello(sink, offset)
             sink.ended(exit_message("replaced"))
             return
@@ -329,8 +273,8 @@ class Terminal:
         old, self._sink = self._sink, None
         if old is not None:
             old.ended(exit_message("replaced"))
-        self._disarm("resume")
-        self._disarm("ack")
+        self._lifetimes.came()
+        self._forget_first_ack()
         if missed is None:
             if not self._respawn():
                 sink.ended(exit_message("failed"))
@@ -338,7 +282,10 @@ class Terminal:
                 return
             self._ring.clear()
             offset = self._ring.end
-        self._take_over(offset, client_id, asks_again=asks_again and missed is not None)
+        if self._clients.take(client_id, asks_again=asks_again and missed is not None):
+            self._flow.ack(offset, self._ring.end)
+        else:
+            self._flow.begin(max(self._flow.acked, offset))
         self._ring.trim(offset)
         self._hello(sink, offset)
         if missed is None:
@@ -347,20 +294,9 @@ class Terminal:
             self._send_all(sink, missed)
             self._flow.sent(self._ring.end, len(missed))
         self._sink = sink
-        if not self._drained:
+        if not self._running.drained:
             self.pty.resume()
         self._maybe_exit()
-
-    def _take_over(self, offset: int, client_id: str, *, asks_again: bool) -> None:
-        """Note whose connection it is from now on, and what that says about the link."""
-        goes_on = asks_again and self._asks_again and client_id == self._client_id != ""
-        if client_id and self._client_id not in {"", client_id}:
-            self._replaced.append(self._client_id)
-        self._client_id, self._asks_again = client_id or self._client_id, asks_again
-        if goes_on:
-            self._flow.ack(offset, self._ring.end)
-        else:
-            self._flow.begin(max(self._flow.acked, offset))
 
     def _hello(self, sink: Sink, offset: int) -> None:
         sink.message(
@@ -390,24 +326,26 @@ class Terminal:
             return None
 
     def _respawn(self) -> bool:
-        if self._child_ended:
+        if self._running.ended:
             return True  # its end is told: by now the id may be another session's, of another tmux server
-        old = self.pty
         try:
-            self.pty = self._start()
+            self._running.replace(self.cols, self.rows)
         except OSError:
             return False
-        old.on_readable = old.on_exit = lambda: None
-        self._retire(old)
         return True
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""
         if self._sink is sink:
             self._sink = None
-            self._disarm("ack")
+            self._forget_first_ack()
             if self._state is State.live:
-                self._arm("resume", float(self._limits.resume), "detached")
+                self._lifetimes.left()
+
+    def _forget_first_ack(self) -> None:
+        if self._first_ack is not None:
+            self._first_ack.cancel()
+            self._first_ack = None
 
     # --- end
 
@@ -419,17 +357,14 @@ class Terminal:
         """
         if self._state is State.ended:
             return
-        old = self.pty
-        self.pty = self._start()
-        self._retire(old)
-        self._disarm("exit")
+        self._running.replace(self.cols, self.rows)
         self._exit_told = False
         self._ring.clear()
         self._flow.begin(self._ring.end)
         if self._sink is not None:
             self._sink.message(ResetMessage(offset=self._ring.end))
-        elif "resume" not in self._timers:
-            self._arm("resume", float(self._limits.resume), "detached")
+        elif not self._lifetimes.awaiting:
+            self._lifetimes.left()
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
         """Say something to the connection, if there is one."""
@@ -449,10 +384,10 @@ class Terminal:
         self._last_words = message
         if message.reason != "exited":
             self._ring.clear()  # nobody waits for the rest, or nobody may have it any more
-        for name in list(self._timers):
-            self._disarm(name)
-        if self._resizing is not None:
-            self._resizing.cancel()
+        self._lifetimes.stop()
+        self._size.stop()
+        self._running.stop()
+        self._forget_first_ack()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.ended(message)
