@@ -8,11 +8,15 @@ REMEMBERED = 8
 
 
 class Clients:
-    """The newest client of one terminal, and those that it has taken over from."""
+    """The newest client of one terminal, and those that it has taken over from.
+
+    Attributes:
+        ask_again: Whether its connection is one request of many.
+    """
 
     def __init__(self) -> None:
         self._id = ""  # what the newest connection calls its client
-        self._asks_again = False  # whether it is one request of many
+        self.ask_again = False
         self._replaced: deque[str] = deque(maxlen=REMEMBERED)
 
     def replaced(self, client_id: str) -> bool:
@@ -26,8 +30,8 @@ class Clients:
             client_id: What the client calls itself; "" = nothing.
             asks_again: Whether the connection is one request of many.
         """
-        goes_on = asks_again and self._asks_again and client_id == self._id != ""
+        goes_on = asks_again and self.ask_again and client_id == self._id != ""
         if client_id and self._id not in {"", client_id}:
             self._replaced.append(self._id)
-        self._id, self._asks_again = client_id or self._id, asks_again
+        self._id, self.ask_again = client_id or self._id, asks_again
         return goes_on

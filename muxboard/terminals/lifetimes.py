@@ -47,6 +47,11 @@ class Lifetimes:
         """There was input."""
         self._last_input = self._loop.time()
 
+    @property
+    def quiet_s(self) -> float:
+        """For how long there was no input."""
+        return self._loop.time() - self._last_input
+
     def left(self) -> None:
         """Nobody is connected any more: somebody may come back for as long as ``resume``."""
         self._start("detached", float(self._limits.resume))

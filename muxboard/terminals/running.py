@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
+
+from muxboard.terminals.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Running:
         self._on_readable = on_readable
         self._on_over = on_over
         self._held_up = held_up
-        self._last_output: asyncio.TimerHandle | None = None
+        self._last_output = Timer()
 
     def start(self, cols: int, rows: int) -> None:
         """Start the first child. Raises ``OSError``."""
@@ -85,10 +86,8 @@ class Running:
                 self.drained = True
                 self._on_over()
 
-        self._last_output = asyncio.get_running_loop().call_later(EXIT_GRACE_S, give_up)
+        self._last_output.start(EXIT_GRACE_S, give_up)
 
     def stop(self) -> None:
         """Wait for no more output. Idempotent."""
-        if self._last_output is not None:
-            self._last_output.cancel()
-            self._last_output = None
+        self._last_output.stop()

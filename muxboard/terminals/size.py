@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from muxboard.terminals.messages import clamp
+from muxboard.terminals.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +25,14 @@ class Size:
     def __init__(self, cols: int, rows: int, apply: Callable[[int, int], None]) -> None:
         self.cols, self.rows = clamp(cols, rows)
         self._apply = apply
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = Timer()
 
     def change(self, cols: int, rows: int) -> None:
         """Take another size."""
         size = clamp(cols, rows)
         if size != (self.cols, self.rows):
             self.cols, self.rows = size
-            if self._timer is None:
+            if not self._timer.running:
                 self._hand_on()
 
     def _hand_on(self) -> None:
@@ -40,14 +40,11 @@ class Size:
         self._apply(*size)
 
         def later() -> None:
-            self._timer = None
             if (self.cols, self.rows) != size:
                 self._hand_on()
 
-        self._timer = asyncio.get_running_loop().call_later(EVERY_S, later)
+        self._timer.start(EVERY_S, later)
 
     def stop(self) -> None:
         """Nothing is handed on any more. Idempotent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import time
 from typing import TYPE_CHECKING, Literal
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from muxboard.problems import Code, Problem
+from muxboard.terminals.backlog import Backlog
 from muxboard.terminals.clients import Clients
-from muxboard.terminals.flow import MOST_BYTES, Flow
+from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.lifetimes import Lifetimes
 from muxboard.terminals.messages import (
     ExitMessage,
@@ -22,10 +22,11 @@ from muxboard.terminals.messages import (
     TerminalMode,
     exit_message,
 )
-from muxboard.terminals.pty import FRAME_BYTES
-from muxboard.terminals.ring import Ring
 from muxboard.terminals.running import Running
+from muxboard.terminals.sink import send_all
 from muxboard.terminals.size import Size
+from muxboard.terminals.stall import screenful
+from muxboard.terminals.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from muxboard.terminals.sink import Sink
     from muxboard.terminals.target import Target
 
+TYPED_S = 0.25  # what was typed so long ago is tmux's; before, it would go with the child that took it
 FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
 
 
@@ -63,6 +65,7 @@ class Terminal:
         limits: Lifetimes, and the ceiling of queued input.
         spawn: Starts the child; called again when a client has lost its place in the output.
         retire: Ends a child that another has replaced.
+        redraws: Whether a fresh child draws all that is worth seeing, so that stale output may be left out.
         on_exit: Called once when the child has ended by itself and all its output is delivered.
         on_end: Called once when the terminal must be ended for a reason.
     """
@@ -79,6 +82,7 @@ class Terminal:
         limits: Limits,
         spawn: Callable[[int, int], Pty],
         retire: Callable[[Pty], None],
+        redraws: bool,
         on_exit: Callable[[Terminal], None],
         on_end: Callable[[Terminal, ExitReason], None],
     ) -> None:
@@ -96,20 +100,20 @@ class Terminal:
         self._on_exit = on_exit
         self._on_end = on_end
         self._state = State.live
-        self._ring = Ring()
-        self._flow = Flow(min(MOST_BYTES, limits.output_queue))
+        self._backlog = Backlog(min(MOST_BYTES, limits.output_queue))
+        self._backlog.screen = screenful(self.cols, self.rows)
+        self._redraws = redraws
         self._sink: Sink | None = None
         self._clients = Clients()
         self._last_words = exit_message("failed")
         self._exit_told = False
-        self._loop = asyncio.get_running_loop()
-        self._first_ack: asyncio.TimerHandle | None = None  # when a client that acks nothing is trusted
+        self._first_ack = Timer()  # until a client that acks nothing is trusted
         self._running = Running(
             spawn,
             retire,
             on_readable=self._read,
             on_over=self._maybe_exit,
-            held_up=lambda: self._flow.paused,
+            held_up=lambda: self._backlog.flow.paused,
         )
         self._running.start(self.cols, self.rows)
         self._lifetimes = Lifetimes(limits, principal.ends, self._out_of_time)
@@ -158,25 +162,24 @@ class Terminal:
     @property
     def kept(self) -> int:
         """Bytes of output that are kept now."""
-        return len(self._ring)
+        return len(self._backlog)
 
     @property
     def output_offset(self) -> int:
         """Bytes of output read since the terminal began."""
-        return self._ring.end
+        return self._backlog.end
 
     def _read(self) -> None:
-        budget = self._flow.budget(self._ring.end)
+        budget = self._backlog.budget
         if budget == 0:
             self.pty.pause()
-            if self._flow.unproven and self._sink is not None and self._first_ack is None:
-                self._first_ack = self._loop.call_later(FIRST_ACK_S, self._trust)
+            if self._backlog.flow.unproven and self._sink is not None and not self._first_ack.running:
+                self._first_ack.start(FIRST_ACK_S, self._trust)
             return
         data = self._running.read(min(budget, self.pty.turn_bytes))
         if data:
-            self._ring.append(data)
+            self._backlog.add(data, sent=self._sink is not None)
             if self._sink is not None:
-                self._flow.sent(self._ring.end, len(data))
                 self._sink.output(data)
         if self._running.drained:
             self.pty.pause()
@@ -184,9 +187,8 @@ class Terminal:
 
     def _trust(self) -> None:
         """The window is full, and not one ack has come: it may be shorter than the client's steps."""
-        self._first_ack = None
-        if self._flow.unproven and self._sink is not None:
-            self._flow.trust()
+        if self._backlog.flow.unproven and self._sink is not None:
+            self._backlog.flow.trust()
             self.pty.resume()
 
     def _maybe_exit(self) -> None:
@@ -205,11 +207,28 @@ class Terminal:
         Raises:
             ValueError: The offset was never sent.
         """
-        resumed = self._flow.ack(offset, self._ring.end)
-        self._ring.trim(offset)
+        resumed = self._backlog.ack(offset)
         if resumed and not self._running.drained:
+            if self._sink is not None and self._skip():
+                # The window stays as it is: what is on its way is still on its way.
+                self._sink.message(ResetMessage(offset=self._backlog.end))
             self.pty.resume()
             self._read()
+
+    def _skip(self) -> bool:
+        """Leave out what has become stale and let a fresh attach draw the screen; return whether it does.
+
+        Not right after input, which the child may not have taken yet.
+        """
+        if not self._redraws or self._running.ended or self.pty.queued or self._lifetimes.quiet_s < TYPED_S:
+            return False
+        if not self._backlog.skip():
+            return False
+        try:
+            self._draw_anew()
+        except OSError:
+            return False
+        return True
 
     # --- input
 
@@ -242,6 +261,7 @@ class Terminal:
     def resize(self, cols: int, rows: int) -> None:
         """Take the browser's size; of many in a row, the first and the last reach tmux."""
         self._size.change(cols, rows)
+        self._backlog.screen = screenful(self.cols, self.rows)
 
     # --- connection
 
@@ -249,8 +269,8 @@ class Terminal:
         """Send to a connection from an output offset on; an older connection ends as ``replaced``.
 
         When the terminal no longer has that offset, the client is told to reset and a fresh attach
-        draws everything anew: no replay could begin in the middle of an escape sequence. A terminal that
-        has ended sends what is left, and says so.
+        draws everything anew: no replay could begin in the middle of an escape sequence. So it is as well
+        when what it missed has become stale. A terminal that has ended sends what is left, and says so.
 
         Args:
             sink: The connection.
@@ -264,39 +284,43 @@ class Terminal:
             self._hello(sink, offset)
             sink.ended(exit_message("replaced"))
             return
-        missed = self._missed(offset)
+        missed = self._backlog.since(offset)
         if self._state is State.ended:
-            self._hello(sink, offset if missed else self._ring.end)
-            self._send_all(sink, missed or b"")
-            sink.ended(self._last_words)
+            self._say_the_last(sink, offset, missed or b"")
             return
         old, self._sink = self._sink, None
         if old is not None:
             old.ended(exit_message("replaced"))
         self._lifetimes.came()
-        self._forget_first_ack()
+        self._first_ack.stop()
+        again = asks_again and self._clients.ask_again
+        try:
+            if missed is None:
+                self._draw_anew()
+            elif self._backlog.comes(offset, same_link=again) and self._skip():
+                missed = None
+        except OSError:
+            sink.ended(exit_message("failed"))
+            self._on_end(self, "failed")
+            return
         if missed is None:
-            if not self._respawn():
-                sink.ended(exit_message("failed"))
-                self._on_end(self, "failed")
-                return
-            self._ring.clear()
-            offset = self._ring.end
-        if self._clients.take(client_id, asks_again=asks_again and missed is not None):
-            self._flow.ack(offset, self._ring.end)
-        else:
-            self._flow.begin(max(self._flow.acked, offset))
-        self._ring.trim(offset)
+            offset = self._backlog.end
+        same_link = self._clients.take(client_id, asks_again=asks_again and missed is not None)
+        self._backlog.goes_on(offset, same_link=same_link)
         self._hello(sink, offset)
         if missed is None:
             sink.message(ResetMessage(offset=offset))
-        elif missed:
-            self._send_all(sink, missed)
-            self._flow.sent(self._ring.end, len(missed))
+        else:
+            send_all(sink, missed)
         self._sink = sink
         if not self._running.drained:
             self.pty.resume()
         self._maybe_exit()
+
+    def _say_the_last(self, sink: Sink, offset: int, missed: bytes) -> None:
+        self._hello(sink, offset if missed else self._backlog.end)
+        send_all(sink, missed)
+        sink.ended(self._last_words)
 
     def _hello(self, sink: Sink, offset: int) -> None:
         sink.message(
@@ -305,47 +329,29 @@ class Terminal:
                 mode=self.mode,
                 offset=offset,
                 input_offset=self.input_offset,
-                window=self._flow.most,
+                window=self._backlog.flow.most,
                 cols=self.cols,
                 rows=self.rows,
             )
         )
 
-    def _send_all(self, sink: Sink, data: bytes) -> None:
-        for begin in range(0, len(data), FRAME_BYTES):
-            sink.output(data[begin : begin + FRAME_BYTES])
-
     def has(self, offset: int) -> bool:
         """Whether output can go on there; where it cannot, connecting starts a child."""
-        return self._state is State.ended or self._missed(offset) is not None
+        return self._state is State.ended or self._backlog.since(offset) is not None
 
-    def _missed(self, offset: int) -> bytes | None:
-        try:
-            return self._ring.since(offset)
-        except LookupError:
-            return None
-
-    def _respawn(self) -> bool:
-        if self._running.ended:
-            return True  # its end is told: by now the id may be another session's, of another tmux server
-        try:
+    def _draw_anew(self) -> None:
+        """Leave out what is kept, and let a fresh child draw everything. Raises ``OSError``."""
+        if not self._running.ended:  # else its end is told: the id may be another session's by now
             self._running.replace(self.cols, self.rows)
-        except OSError:
-            return False
-        return True
+        self._backlog.clear()
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""
         if self._sink is sink:
             self._sink = None
-            self._forget_first_ack()
+            self._first_ack.stop()
             if self._state is State.live:
                 self._lifetimes.left()
-
-    def _forget_first_ack(self) -> None:
-        if self._first_ack is not None:
-            self._first_ack.cancel()
-            self._first_ack = None
 
     # --- end
 
@@ -359,10 +365,10 @@ class Terminal:
             return
         self._running.replace(self.cols, self.rows)
         self._exit_told = False
-        self._ring.clear()
-        self._flow.begin(self._ring.end)
+        self._backlog.clear()
+        self._backlog.flow.begin(self._backlog.end)
         if self._sink is not None:
-            self._sink.message(ResetMessage(offset=self._ring.end))
+            self._sink.message(ResetMessage(offset=self._backlog.end))
         elif not self._lifetimes.awaiting:
             self._lifetimes.left()
 
@@ -383,11 +389,11 @@ class Terminal:
         self._state = State.ended
         self._last_words = message
         if message.reason != "exited":
-            self._ring.clear()  # nobody waits for the rest, or nobody may have it any more
+            self._backlog.clear()  # nobody waits for the rest, or nobody may have it any more
         self._lifetimes.stop()
         self._size.stop()
         self._running.stop()
-        self._forget_first_ack()
+        self._first_ack.stop()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.ended(message)

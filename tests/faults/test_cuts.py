@@ -165,7 +165,7 @@ async def test_a_stream_that_nobody_takes_is_let_go(programs, monkeypatch):
     await client.open()
     await client.message("hello")
     client.reader._transport.pause_reading()
-    live._flow.trust()
+    live._backlog.flow.trust()
     sink = live._sink
     sink.request.connection.stream.socket.setsockopt(1, 7, 4096)  # SO_SNDBUF: the kernel takes little
     await soon(lambda: not live.connected, "the end of the connection")

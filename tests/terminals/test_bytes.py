@@ -108,7 +108,10 @@ async def test_output_stops_at_the_window_and_goes_on_with_acks(desk, tmp_path):
 
 def full(terminal, end):
     """Whether a window that goes up to ``end`` is full: less than half a part is left of it."""
-    return terminal._flow.paused and 0 <= end - terminal.output_offset <= terminal._flow.window // 12
+    return (
+        terminal._backlog.flow.paused
+        and 0 <= end - terminal.output_offset <= terminal._backlog.flow.window // 12
+    )
 
 
 async def blocked_in_write(pid):
@@ -122,11 +125,11 @@ async def blocked_in_write(pid):
 
 async def test_without_a_browser_no_more_is_kept_than_the_window(desk):
     terminal = await desk.open("exec yes")
-    await soon(lambda: terminal._flow.paused, "a full window")
-    assert full(terminal, terminal._flow.window)
-    assert len(terminal._ring) == terminal.output_offset <= terminal._flow.window
+    await soon(lambda: terminal._backlog.flow.paused, "a full window")
+    assert full(terminal, terminal._backlog.flow.window)
+    assert len(terminal._backlog) == terminal.output_offset <= terminal._backlog.flow.window
     browser = Browser(terminal).connect(0)
-    await soon(lambda: browser.offset > 3 * terminal._flow.window, "output going on")
+    await soon(lambda: browser.offset > 3 * terminal._backlog.flow.window, "output going on")
     assert set(browser.got) == set(b"y\r\n")
 
 
