@@ -18,9 +18,11 @@ from muxboard.hosts.way import Child
 from muxboard.problems import Code, Problem
 from muxboard.records import log
 from muxboard.server import Service, serve
-from muxboard.terminals import terminal
+from muxboard.terminals import backlog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxboard.hosts.managed import ManagedHost
     from muxboard.terminals.messages import ExitReason, TerminalMode
     from muxboard.terminals.target import Target
@@ -30,6 +32,7 @@ class ProgramLauncher:
     """Takes the name of a session for the name of a program."""
 
     raw = False
+    redraws = False
 
     def __init__(self, programs: dict[str, list[str]]) -> None:
         self._programs = programs
@@ -58,14 +61,15 @@ class Watermarks:
 
     HIGH, LOW = 1_000_000, 400_000
 
-    def __init__(self, most: int) -> None:
-        del most
+    def __init__(self, most: int, clock: Callable[[], float]) -> None:
+        del most, clock
         self.acked = 0
         self.paused = self.unproven = False
         self.most = self.HIGH
 
-    def begin(self) -> None:
-        pass
+    def begin(self, offset: int) -> None:
+        self.acked = offset
+        self.paused = False
 
     def budget(self, end: int) -> int:
         room = self.HIGH - (end - self.acked)
@@ -96,5 +100,5 @@ if __name__ == "__main__":
     parser.add_argument("--fixed", action="store_true", help="ttyd's watermarks in place of the window")
     wanted = parser.parse_args()
     if wanted.fixed:
-        terminal.Flow = Watermarks  # type: ignore[misc,assignment]
+        backlog.Flow = Watermarks  # type: ignore[misc,assignment]
     asyncio.run(run(wanted.config, json.loads(wanted.programs.read_text())))

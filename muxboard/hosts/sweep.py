@@ -38,6 +38,7 @@ class Sweeper:
         self._observers: set[Callable[[HostReport | None, bool], None]] = set()
         self._told: dict[str, HostReport] = {}
         self._watchers = 0
+        self._glance: asyncio.TimerHandle | None = None
         self._queue: dict[str, ManagedHost] = {}
         self._pacing = False
         self._slow = PeriodicCallback(self.sweep_all, float(inventory.interval) * 1000)
@@ -52,6 +53,8 @@ class Sweeper:
         """Stop asking and wait for what runs; the hosts are closed by whoever made them. Idempotent."""
         self._slow.stop()
         self._fast.stop()
+        if self._glance is not None:
+            self._glance.cancel()
         await self._tasks.close()
 
     def observe(self, observer: Callable[[HostReport | None, bool], None]) -> None:
@@ -72,6 +75,18 @@ class Sweeper:
         self._watchers -= 1
         if self._watchers == 0:
             self._fast.stop()
+
+    def glance(self, seconds: float) -> None:
+        """Somebody looked and may look again: watch for so long."""
+        if self._glance is None:
+            self.watch()
+        else:
+            self._glance.cancel()
+        self._glance = asyncio.get_running_loop().call_later(seconds, self._look_away)
+
+    def _look_away(self) -> None:
+        self._glance = None
+        self.unwatch()
 
     def sweep_all(self) -> None:
         """Ask every host that is not being asked already; does not wait."""

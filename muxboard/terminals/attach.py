@@ -38,9 +38,12 @@ class Launcher(Protocol):
     Attributes:
         raw: Whether its PTY is raw from the start. tmux sets the modes that it wants, but only when it is
             up: a ^C typed before that would end it, and text would be echoed into its screen.
+        redraws: Whether a fresh child draws all that is worth seeing: then output that has become stale may
+            be left out.
     """
 
     raw: bool
+    redraws: bool
 
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         """Return the session's id. Raises ``Problem`` when there is none."""
@@ -63,6 +66,7 @@ class TmuxLauncher:
     """``tmux attach``, on this machine or through ssh."""
 
     raw = True
+    redraws = True
 
     async def find(self, host: ManagedHost, user: str, name: str) -> str:
         return await host.find(user, name)
@@ -167,6 +171,7 @@ class Attacher:
                     limits=self._limits,
                     spawn=lambda cols, rows: self._spawn(attachment.child, cols, rows),
                     retire=self._retire,
+                    redraws=self._launcher.redraws,
                     on_exit=lambda terminal: self._child_ended(terminal, host, attachment),
                     on_end=self.end,
                 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from muxboard.terminals.pty import FRAME_BYTES
+
 if TYPE_CHECKING:
     from muxboard.terminals.messages import ExitMessage, ServerMessage
 
@@ -19,3 +21,9 @@ class Sink(Protocol):
 
     def ended(self, message: ExitMessage) -> None:
         """Send the last message and close."""
+
+
+def send_all(sink: Sink, data: bytes) -> None:
+    """Send output in frames of the usual size."""
+    for begin in range(0, len(data), FRAME_BYTES):
+        sink.output(data[begin : begin + FRAME_BYTES])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from muxboard.problems import Code, Problem
-from muxboard.terminals.flow import MOST_BYTES, Flow
+from muxboard.terminals.backlog import Backlog
+from muxboard.terminals.clients import Clients
+from muxboard.terminals.flow import MOST_BYTES
+from muxboard.terminals.lifetimes import Lifetimes
 from muxboard.terminals.messages import (
     ExitMessage,
     ExitReason,
@@ -19,11 +20,13 @@ from muxboard.terminals.messages import (
     NoticeMessage,
     ResetMessage,
     TerminalMode,
-    clamp,
     exit_message,
 )
-from muxboard.terminals.pty import FRAME_BYTES
-from muxboard.terminals.ring import Ring
+from muxboard.terminals.running import Running
+from muxboard.terminals.sink import send_all
+from muxboard.terminals.size import Size
+from muxboard.terminals.stall import screenful
+from muxboard.terminals.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +37,8 @@ if TYPE_CHECKING:
     from muxboard.terminals.sink import Sink
     from muxboard.terminals.target import Target
 
-RESIZE_S = 0.05  # at most so often: tmux redraws every client for each one
+TYPED_S = 0.25  # what was typed so long ago is tmux's; before, it would go with the child that took it
 FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
-REMEMBERED = 8
-EXIT_GRACE_S = 1.0  # the longest wait for the last output of a child that has ended
 
 
 class State(enum.Enum):
@@ -64,6 +65,7 @@ class Terminal:
         limits: Lifetimes, and the ceiling of queued input.
         spawn: Starts the child; called again when a client has lost its place in the output.
         retire: Ends a child that another has replaced.
+        redraws: Whether a fresh child draws all that is worth seeing, so that stale output may be left out.
         on_exit: Called once when the child has ended by itself and all its output is delivered.
         on_end: Called once when the terminal must be ended for a reason.
     """
@@ -80,6 +82,7 @@ class Terminal:
         limits: Limits,
         spawn: Callable[[int, int], Pty],
         retire: Callable[[Pty], None],
+        redraws: bool,
         on_exit: Callable[[Terminal], None],
         on_end: Callable[[Terminal, ExitReason], None],
     ) -> None:
@@ -88,83 +91,61 @@ class Terminal:
         self.client = client
         self.target = target
         self.mode = mode
-        self.cols, self.rows = clamp(*size)
+        self._size = Size(*size, lambda *now: self.pty.resize(*now))  # noqa: PLW0108  of the PTY by then
         self.started = time.time()
         self.input_offset = 0
         self.killed = False
         self.reason: ExitReason = "failed"
-        self._limits = limits
-        self._spawn = spawn
-        self._retire = retire
+        self._most_input = limits.output_queue
         self._on_exit = on_exit
         self._on_end = on_end
         self._state = State.live
-        self._ring = Ring()
-        self._flow = Flow(min(MOST_BYTES, limits.output_queue))
+        self._backlog = Backlog(min(MOST_BYTES, limits.output_queue))
+        self._backlog.screen = screenful(self.cols, self.rows)
+        self._redraws = redraws
         self._sink: Sink | None = None
-        self._client_id = ""  # what the newest connection calls its client
-        self._asks_again = False  # whether it is one request of many
-        self._replaced: deque[str] = deque(maxlen=REMEMBERED)  # clients that others have taken over from
+        self._clients = Clients()
         self._last_words = exit_message("failed")
-        self._child_ended = False
-        self._drained = False
         self._exit_told = False
-        self._loop = asyncio.get_running_loop()
-        self._began = self._last_input = self._loop.time()
-        self._resizing: asyncio.TimerHandle | None = None
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self.pty = self._start()
-        self._arm("lifetime", self._lifetime(), "lifetime")
-        self._arm("resume", float(limits.resume), "detached")
-        if limits.idle != float("inf"):
-            self._timers["idle"] = self._loop.call_later(float(limits.idle), self._check_idle)
+        self._first_ack = Timer()  # until a client that acks nothing is trusted
+        self._running = Running(
+            spawn,
+            retire,
+            on_readable=self._read,
+            on_over=self._maybe_exit,
+            held_up=lambda: self._backlog.flow.paused,
+        )
+        self._running.start(self.cols, self.rows)
+        self._lifetimes = Lifetimes(limits, principal.ends, self._out_of_time)
 
-    def _start(self) -> Pty:
-        pty = self._spawn(self.cols, self.rows)
-        pty.on_readable = self._read
-        pty.on_exit = self._child_exit
-        self._child_ended = self._drained = False
-        return pty
+    @property
+    def pty(self) -> Pty:
+        """Of the child that runs now."""
+        return self._running.pty
+
+    @property
+    def cols(self) -> int:
+        """Columns."""
+        return self._size.cols
+
+    @property
+    def rows(self) -> int:
+        """Rows."""
+        return self._size.rows
 
     # --- lifetimes
-
-    def _lifetime(self) -> float:
-        ends = self.principal.ends
-        left = float("inf") if ends is None else ends - time.time()
-        lived = self._loop.time() - self._began
-        return max(0.0, min(float(self._limits.lifetime) - lived, left))
 
     def renew(self, principal: Principal) -> None:
         """The owner has shown a fresher credential."""
         if self._state is State.live:
             self.principal = msgspec.structs.replace(principal, links=self.principal.links)
-            self._arm("lifetime", self._lifetime(), "lifetime")
+            self._lifetimes.renew(principal.ends)
 
-    def _arm(self, name: str, seconds: float, reason: ExitReason) -> None:
-        self._disarm(name)
-        if seconds != float("inf"):
-            self._timers[name] = self._loop.call_later(seconds, self._on_timer, name, reason)
-
-    def _disarm(self, name: str) -> None:
-        if timer := self._timers.pop(name, None):
-            timer.cancel()
-
-    def _on_timer(self, name: str, reason: ExitReason) -> None:
-        self._timers.pop(name, None)
-        ends = self.principal.ends
-        if name == "lifetime" and ends is not None and ends <= time.time():
-            reason = "expired"
-        if name == "resume" and self._child_ended and not self._exit_told:
+    def _out_of_time(self, reason: ExitReason) -> None:
+        if reason == "detached" and self._running.ended and not self._exit_told:
             self._tell_exit()
         else:
             self._on_end(self, reason)
-
-    def _check_idle(self) -> None:
-        left = self._last_input + float(self._limits.idle) - self._loop.time()
-        if left <= 0:
-            self._on_end(self, "idle")
-        else:
-            self._timers["idle"] = self._loop.call_later(left, self._check_idle)
 
     # --- output
 
@@ -176,62 +157,43 @@ class Terminal:
     @property
     def awaited(self) -> bool:
         """Whether a client is connected or may still come back."""
-        return self._sink is not None or "resume" in self._timers
+        return self._sink is not None or self._lifetimes.awaiting
 
     @property
     def kept(self) -> int:
         """Bytes of output that are kept now."""
-        return len(self._ring)
+        return len(self._backlog)
 
     @property
     def output_offset(self) -> int:
         """Bytes of output read since the terminal began."""
-        return self._ring.end
+        return self._backlog.end
 
     def _read(self) -> None:
-        budget = self._flow.budget(self._ring.end)
+        budget = self._backlog.budget
         if budget == 0:
             self.pty.pause()
-            if self._flow.unproven and self._sink is not None and "ack" not in self._timers:
-                self._timers["ack"] = self._loop.call_later(FIRST_ACK_S, self._trust)
+            if self._backlog.flow.unproven and self._sink is not None and not self._first_ack.running:
+                self._first_ack.start(FIRST_ACK_S, self._trust)
             return
-        data, self._drained = self.pty.read(min(budget, self.pty.turn_bytes))
+        data = self._running.read(min(budget, self.pty.turn_bytes))
         if data:
-            self._ring.append(data)
+            self._backlog.add(data, sent=self._sink is not None)
             if self._sink is not None:
-                self._flow.sent(self._ring.end, len(data))
                 self._sink.output(data)
-        if self._drained:
+        if self._running.drained:
             self.pty.pause()
             self._maybe_exit()
 
     def _trust(self) -> None:
         """The window is full, and not one ack has come: it may be shorter than the client's steps."""
-        self._timers.pop("ack", None)
-        if self._flow.unproven and self._sink is not None:
-            self._flow.trust()
+        if self._backlog.flow.unproven and self._sink is not None:
+            self._backlog.flow.trust()
             self.pty.resume()
-
-    def _child_exit(self) -> None:
-        self._child_ended = True
-        self._await_last_output()
-        self._maybe_exit()
-
-    def _await_last_output(self) -> None:
-        # The child led its session, so the kernel hangs its PTY up and reading ends with EIO; the timer
-        # is for a descendant that keeps the PTY open all the same.
-        def give_up() -> None:
-            if self._flow.paused:
-                self._await_last_output()
-            else:
-                self._drained = True
-                self._maybe_exit()
-
-        self._timers["exit"] = self._loop.call_later(EXIT_GRACE_S, give_up)
 
     def _maybe_exit(self) -> None:
         """The child's end is told when all its output is on its way to somebody."""
-        if self._child_ended and self._drained and self._sink is not None:
+        if self._running.over and self._sink is not None:
             self._tell_exit()
 
     def _tell_exit(self) -> None:
@@ -245,11 +207,28 @@ class Terminal:
         Raises:
             ValueError: The offset was never sent.
         """
-        resumed = self._flow.ack(offset, self._ring.end)
-        self._ring.trim(offset)
-        if resumed and not self._drained:
+        resumed = self._backlog.ack(offset)
+        if resumed and not self._running.drained:
+            if self._sink is not None and self._skip():
+                # The window stays as it is: what is on its way is still on its way.
+                self._sink.message(ResetMessage(offset=self._backlog.end))
             self.pty.resume()
             self._read()
+
+    def _skip(self) -> bool:
+        """Leave out what has become stale and let a fresh attach draw the screen; return whether it does.
+
+        Not right after input, which the child may not have taken yet.
+        """
+        if not self._redraws or self._running.ended or self.pty.queued or self._lifetimes.quiet_s < TYPED_S:
+            return False
+        if not self._backlog.skip():
+            return False
+        try:
+            self._draw_anew()
+        except OSError:
+            return False
+        return True
 
     # --- input
 
@@ -273,31 +252,16 @@ class Terminal:
         if not data or self._state is not State.live:
             return self.input_offset
         self.input_offset += len(data)
-        self._last_input = self._loop.time()
+        self._lifetimes.typed()
         self.pty.write(data)
-        if self.pty.queued > self._limits.output_queue:
+        if self.pty.queued > self._most_input:
             self._on_end(self, "overflow")
         return self.input_offset
 
     def resize(self, cols: int, rows: int) -> None:
         """Take the browser's size; of many in a row, the first and the last reach tmux."""
-        size = clamp(cols, rows)
-        if size == (self.cols, self.rows):
-            return
-        self.cols, self.rows = size
-        if self._resizing is None:
-            self._apply_size()
-
-    def _apply_size(self) -> None:
-        size = self.cols, self.rows
-        self.pty.resize(*size)
-
-        def later() -> None:
-            self._resizing = None
-            if (self.cols, self.rows) != size:
-                self._apply_size()
-
-        self._resizing = self._loop.call_later(RESIZE_S, later)
+        self._size.change(cols, rows)
+        self._backlog.screen = screenful(self.cols, self.rows)
 
     # --- connection
 
@@ -305,8 +269,8 @@ class Terminal:
         """Send to a connection from an output offset on; an older connection ends as ``replaced``.
 
         When the terminal no longer has that offset, the client is told to reset and a fresh attach
-        draws everything anew: no replay could begin in the middle of an escape sequence. A terminal that
-        has ended sends what is left, and says so.
+        draws everything anew: no replay could begin in the middle of an escape sequence. So it is as well
+        when what it missed has become stale. A terminal that has ended sends what is left, and says so.
 
         Args:
             sink: The connection.
@@ -316,51 +280,47 @@ class Terminal:
             asks_again: Whether the connection is one request of many: then its next one goes on with the
                 same link, and says by its offset what was parsed.
         """
-        if client_id and client_id in self._replaced:
+        if self._clients.replaced(client_id):
             self._hello(sink, offset)
             sink.ended(exit_message("replaced"))
             return
-        missed = self._missed(offset)
+        missed = self._backlog.since(offset)
         if self._state is State.ended:
-            self._hello(sink, offset if missed else self._ring.end)
-            self._send_all(sink, missed or b"")
-            sink.ended(self._last_words)
+            self._say_the_last(sink, offset, missed or b"")
             return
         old, self._sink = self._sink, None
         if old is not None:
             old.ended(exit_message("replaced"))
-        self._disarm("resume")
-        self._disarm("ack")
+        self._lifetimes.came()
+        self._first_ack.stop()
+        again = asks_again and self._clients.ask_again
+        try:
+            if missed is None:
+                self._draw_anew()
+            elif self._backlog.comes(offset, same_link=again) and self._skip():
+                missed = None
+        except OSError:
+            sink.ended(exit_message("failed"))
+            self._on_end(self, "failed")
+            return
         if missed is None:
-            if not self._respawn():
-                sink.ended(exit_message("failed"))
-                self._on_end(self, "failed")
-                return
-            self._ring.clear()
-            offset = self._ring.end
-        self._take_over(offset, client_id, asks_again=asks_again and missed is not None)
-        self._ring.trim(offset)
+            offset = self._backlog.end
+        same_link = self._clients.take(client_id, asks_again=asks_again and missed is not None)
+        self._backlog.goes_on(offset, same_link=same_link)
         self._hello(sink, offset)
         if missed is None:
             sink.message(ResetMessage(offset=offset))
-        elif missed:
-            self._send_all(sink, missed)
-            self._flow.sent(self._ring.end, len(missed))
+        else:
+            send_all(sink, missed)
         self._sink = sink
-        if not self._drained:
+        if not self._running.drained:
             self.pty.resume()
         self._maybe_exit()
 
-    def _take_over(self, offset: int, client_id: str, *, asks_again: bool) -> None:
-        """Note whose connection it is from now on, and what that says about the link."""
-        goes_on = asks_again and self._asks_again and client_id == self._client_id != ""
-        if client_id and self._client_id not in {"", client_id}:
-            self._replaced.append(self._client_id)
-        self._client_id, self._asks_again = client_id or self._client_id, asks_again
-        if goes_on:
-            self._flow.ack(offset, self._ring.end)
-        else:
-            self._flow.begin(max(self._flow.acked, offset))
+    def _say_the_last(self, sink: Sink, offset: int, missed: bytes) -> None:
+        self._hello(sink, offset if missed else self._backlog.end)
+        send_all(sink, missed)
+        sink.ended(self._last_words)
 
     def _hello(self, sink: Sink, offset: int) -> None:
         sink.message(
@@ -369,45 +329,29 @@ class Terminal:
                 mode=self.mode,
                 offset=offset,
                 input_offset=self.input_offset,
-                window=self._flow.most,
+                window=self._backlog.flow.most,
                 cols=self.cols,
                 rows=self.rows,
             )
         )
 
-    def _send_all(self, sink: Sink, data: bytes) -> None:
-        for begin in range(0, len(data), FRAME_BYTES):
-            sink.output(data[begin : begin + FRAME_BYTES])
-
     def has(self, offset: int) -> bool:
         """Whether output can go on there; where it cannot, connecting starts a child."""
-        return self._state is State.ended or self._missed(offset) is not None
+        return self._state is State.ended or self._backlog.since(offset) is not None
 
-    def _missed(self, offset: int) -> bytes | None:
-        try:
-            return self._ring.since(offset)
-        except LookupError:
-            return None
-
-    def _respawn(self) -> bool:
-        if self._child_ended:
-            return True  # its end is told: by now the id may be another session's, of another tmux server
-        old = self.pty
-        try:
-            self.pty = self._start()
-        except OSError:
-            return False
-        old.on_readable = old.on_exit = lambda: None
-        self._retire(old)
-        return True
+    def _draw_anew(self) -> None:
+        """Leave out what is kept, and let a fresh child draw everything. Raises ``OSError``."""
+        if not self._running.ended:  # else its end is told: the id may be another session's by now
+            self._running.replace(self.cols, self.rows)
+        self._backlog.clear()
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""
         if self._sink is sink:
             self._sink = None
-            self._disarm("ack")
+            self._first_ack.stop()
             if self._state is State.live:
-                self._arm("resume", float(self._limits.resume), "detached")
+                self._lifetimes.left()
 
     # --- end
 
@@ -419,17 +363,14 @@ class Terminal:
         """
         if self._state is State.ended:
             return
-        old = self.pty
-        self.pty = self._start()
-        self._retire(old)
-        self._disarm("exit")
+        self._running.replace(self.cols, self.rows)
         self._exit_told = False
-        self._ring.clear()
-        self._flow.begin(self._ring.end)
+        self._backlog.clear()
+        self._backlog.flow.begin(self._backlog.end)
         if self._sink is not None:
-            self._sink.message(ResetMessage(offset=self._ring.end))
-        elif "resume" not in self._timers:
-            self._arm("resume", float(self._limits.resume), "detached")
+            self._sink.message(ResetMessage(offset=self._backlog.end))
+        elif not self._lifetimes.awaiting:
+            self._lifetimes.left()
 
     def notice(self, level: Literal["info", "warning", "error"], code: str, message: str) -> None:
         """Say something to the connection, if there is one."""
@@ -448,11 +389,11 @@ class Terminal:
         self._state = State.ended
         self._last_words = message
         if message.reason != "exited":
-            self._ring.clear()  # nobody waits for the rest, or nobody may have it any more
-        for name in list(self._timers):
-            self._disarm(name)
-        if self._resizing is not None:
-            self._resizing.cancel()
+            self._backlog.clear()  # nobody waits for the rest, or nobody may have it any more
+        self._lifetimes.stop()
+        self._size.stop()
+        self._running.stop()
+        self._first_ack.stop()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.ended(message)

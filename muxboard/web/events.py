@@ -13,7 +13,7 @@ from muxboard.problems import Code, Problem
 from muxboard.registry.memory import Full
 from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import Access, Handler, now
-from muxboard.web.views import Sight
+from muxboard.web.views import Sight, inventory
 
 if TYPE_CHECKING:
     from muxboard.access.principal import Principal
@@ -23,6 +23,7 @@ KEEPALIVE_S = 14.0  # at least every 15
 STREAMS_PER_PRINCIPAL = 32  # dashboards open at once; each makes hosts be asked oftener
 # Between two sends: a sweep of 500 hosts is a handful of events, and a lone change goes out at once.
 COALESCE_S = 0.2
+GLANCE_S = 15.0  # a page that asks does so every 5 s, and twice as rarely after a failure
 
 
 class News:
@@ -54,7 +55,8 @@ class Events(Handler):
 
     Only the newest is worth sending: a client that reads slowly gets what changed since, at once. With
     ``?changes=1`` the hosts that changed are sent, without it the whole snapshot. While a stream is
-    open, hosts are swept at the watched interval.
+    open, hosts are swept at the watched interval. With ``?once=1`` the answer is the snapshot alone, as
+    JSON, for networks that no stream comes through; hosts stay watched until the next one is due.
     """
 
     access = {"GET": Access.stream}
@@ -63,6 +65,10 @@ class Events(Handler):
         services = self.services
         if services.attacher.draining:
             raise Problem(Code.draining)
+        if self.get_query_argument("once", "") == "1":
+            services.sweeper.glance(GLANCE_S)
+            self.answer(inventory(services.sweeper, services.grants, self.principal))
+            return
         self._by_host = self.get_query_argument("changes", "") == "1"
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")

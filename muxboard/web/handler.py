@@ -116,7 +116,7 @@ class Guard(tornado.web.RequestHandler):
         safe = request.method in {"GET", "HEAD"} and access is not Access.stream
         if self.principal.ambient:
             foreign = services.origins.foreign(request.headers)
-            allowed = services.origins.allows(self.seen, request.headers)
+            allowed = services.origins.allows(self.seen, request.headers, request.method)
             if not allowed and (foreign or not safe):
                 raise Problem(Code.origin_refused)
         if access is Access.change:

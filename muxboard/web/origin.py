@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from muxboard.config.schema import Server
 
+PAGE_HEADER = "Muxboard-Page"  # with "1" on each read of the page's own
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?", re.ASCII)
 
@@ -125,14 +126,23 @@ class Origins:
         """Whether a browser says that a page of another origin sent the request: even a read costs."""
         return _one(headers.get_list("Sec-Fetch-Site")) in {"cross-site", "same-site"}
 
-    def allows(self, seen: Seen, headers: HTTPHeaders) -> bool:
+    def allows(self, seen: Seen, headers: HTTPHeaders, method: str | None = None) -> bool:
         """Whether a page that we trust sent the request: its Origin is ours or allowed, or, without
-        one, the browser says that it is of the same origin. A missing answer is a no."""
+        one, the browser says that it is of the same origin, or, of a GET of whose origin the browser says
+        nothing, it has our page's header. A missing answer is a no."""
         origins = headers.get_list("Origin")
         if origins:
             origin = _one(origins).lower()
             return origin == f"{seen.scheme}://{seen.host}" or origin in self._origins
-        return _one(headers.get_list("Sec-Fetch-Site")) == "same-origin"
+        sites = headers.get_list("Sec-Fetch-Site")
+        if sites:
+            return _one(sites) == "same-origin"
+        # On plain http, under a name that is not loopback, browsers send neither of them with a page's own
+        # GET. No page elsewhere can send this header: images, frames, forms and sockets have none, a
+        # no-cors fetch drops it, and any other fetch asks first (CORS preflight), which we never allow, and
+        # has an Origin. With everything but a GET, and with every WebSocket, browsers send the Origin.
+        plain = method == "GET" and "Upgrade" not in headers
+        return plain and headers.get_list(PAGE_HEADER) == ["1"]
 
 
 def ipaddress_unspecified(host: str) -> bool:

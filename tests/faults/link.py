@@ -24,6 +24,7 @@ class BadLink:
         split: Whether each byte is sent alone.
         swallows: A black hole: what comes is read and thrown away, and nobody is told.
         stops: Half-open: nothing is read, as by a peer that has gone.
+        holds: Nothing goes on, and nothing is lost: it comes when this is over.
     """
 
     def __init__(self, target: int, seed: int = 0) -> None:
@@ -31,7 +32,7 @@ class BadLink:
         self.port = 0
         self.connections = 0
         self.delay_s = self.jitter_s = self.rate = 0.0
-        self.split = self.swallows = self.stops = False
+        self.split = self.swallows = self.stops = self.holds = False
         self._chance = random.Random(seed)  # noqa: S311  the same again
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -81,6 +82,8 @@ class BadLink:
                     await asyncio.sleep(len(data) / self.rate)
                 if self.swallows or self.stops:
                     continue
+                while self.holds:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
                 for piece in [data[at : at + 1] for at in range(len(data))] if self.split else [data]:
                     sink.write(piece)
                     await sink.drain()

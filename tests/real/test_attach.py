@@ -118,7 +118,7 @@ async def test_a_flood_that_nobody_reads_harms_no_other_client(tmux, desk):
     tmux.new("flood", "exec yes flooding")
     tmux.new("api", "cat")
     stalled, other = await desk.browse("flood", stalls=True), await desk.browse("api")
-    await soon(lambda: stalled.terminal._flow.paused, "a full window")
+    await soon(lambda: stalled.terminal._backlog.flow.paused, "a full window")
     other.terminal.input(b"still here\r")
     await other.until(b"still here")
     stalled.stalls = False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.rig.service import Service
 
+PLAIN_NAME = "muxboard.test"  # of this machine; on plain http, browsers do not trust it as they do loopback
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,6 +28,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1",
 ]
 TIMEOUT_MS = 10_000
 SCREENS = Path(__file__).parents[2] / "build" / "screens"

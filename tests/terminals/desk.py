@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Programs:
     """Launches plain programs: a session's name is the shell script that runs; one in ``gone`` is none."""
 
     raw = False
+    redraws = False
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
@@ -101,7 +103,7 @@ class Browser:
         """Ack all that came, in a later turn of the loop, as a browser does."""
         if self.offset - self.acked >= MOST_BYTES // 8:
             self.acked = self.offset
-            self.terminal._loop.call_soon(self._ack, self.acked)
+            asyncio.get_running_loop().call_soon(self._ack, self.acked)
 
     def _ack(self, offset: int) -> None:
         if self.terminal._sink is self:

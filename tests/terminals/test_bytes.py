@@ -12,7 +12,7 @@ import pytest
 from muxboard.problems import Code, Problem
 from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import HelloMessage, ResetMessage
-from muxboard.terminals.terminal import EXIT_GRACE_S
+from muxboard.terminals.running import EXIT_GRACE_S
 from tests.rig.soon import soon
 from tests.terminals.desk import Browser
 
@@ -73,7 +73,7 @@ async def test_the_last_output_waits_for_a_browser_that_stalled(desk):
     browser = await desk.browse(f"stty raw; head -c {MOST_BYTES} /dev/zero; printf last; exit 0", stalls=True)
     terminal = browser.terminal
     await soon(lambda: terminal.pty.exit_code is not None, "the program's end")
-    assert len(browser.got) == MOST_BYTES
+    await soon(lambda: full(terminal, MOST_BYTES), "a full window")
     began = time.monotonic()
     await soon(
         lambda: time.monotonic() > began + EXIT_GRACE_S + 0.2, "longer than a descendant is waited for"
@@ -89,20 +89,29 @@ async def test_output_stops_at_the_window_and_goes_on_with_acks(desk, tmp_path):
     browser = await desk.browse("stty raw; exec dd if=/dev/zero bs=1000 count=4000 2>/dev/null", stalls=True)
     terminal = browser.terminal
     window = browser.of(HelloMessage)[0].window
-    await soon(lambda: terminal.output_offset == window, "a full window")
-    stuck = await blocked_in_write(terminal.pty.pid)
-    assert terminal.output_offset == len(browser.got) == window
+    await soon(lambda: full(terminal, window), "a full window")
+    stuck, read = await blocked_in_write(terminal.pty.pid), terminal.output_offset
+    assert len(browser.got) == read
     began, cost = time.monotonic(), time.process_time()
     await soon(lambda: time.monotonic() > began + 0.4, "a while")
     assert time.process_time() - cost < 0.1, "waiting costs nothing"
     assert await blocked_in_write(terminal.pty.pid) == stuck, "the program is not read beyond the window"
+    assert terminal.output_offset == read
 
     browser.ack_all()
-    await soon(lambda: terminal.output_offset == 2 * window, "another window, and no more")
+    await soon(lambda: full(terminal, read + window), "another window, and no more")
     browser.stalls = False
     browser.ack_all()
     assert await browser.until_exit() == "exited"
     assert browser.got == bytes(4_000_000)
+
+
+def full(terminal, end):
+    """Whether a window that goes up to ``end`` is full: less than half a part is left of it."""
+    return (
+        terminal._backlog.flow.paused
+        and 0 <= end - terminal.output_offset <= terminal._backlog.flow.window // 12
+    )
 
 
 async def blocked_in_write(pid):
@@ -116,10 +125,11 @@ async def blocked_in_write(pid):
 
 async def test_without_a_browser_no_more_is_kept_than_the_window(desk):
     terminal = await desk.open("exec yes")
-    await soon(lambda: terminal._flow.paused, "a full window")
-    assert len(terminal._ring) == terminal._flow.window == terminal.output_offset
+    await soon(lambda: terminal._backlog.flow.paused, "a full window")
+    assert full(terminal, terminal._backlog.flow.window)
+    assert len(terminal._backlog) == terminal.output_offset <= terminal._backlog.flow.window
     browser = Browser(terminal).connect(0)
-    await soon(lambda: browser.offset > 3 * terminal._flow.window, "output going on")
+    await soon(lambda: browser.offset > 3 * terminal._backlog.flow.window, "output going on")
     assert set(browser.got) == set(b"y\r\n")
 
 

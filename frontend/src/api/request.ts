@@ -23,6 +23,11 @@ export function shownBearer(): string | null {
   return bearer;
 }
 
+/** What says that a request is this page's; a page elsewhere can send none of it. */
+export function ownHeaders(): Record<string, string> {
+  return { "Muxboard-Page": "1", ...(bearer === null ? {} : { Authorization: `Bearer ${bearer}` }) };
+}
+
 export interface RequestOptions {
   method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
@@ -34,9 +39,9 @@ export interface RequestOptions {
 
 export async function request(path: string, options: RequestOptions = {}): Promise<Response> {
   const method = options.method ?? "GET";
-  const headers: Record<string, string> = { Accept: "application/json, application/problem+json" };
+  const headers = ownHeaders();
+  headers.Accept = "application/json, application/problem+json";
   if (method !== "GET") headers["Content-Type"] = "application/json";
-  if (bearer !== null) headers.Authorization = `Bearer ${bearer}`;
   let response: Response;
   try {
     response = await fetch(apiUrl(path), {

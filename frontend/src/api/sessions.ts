@@ -25,8 +25,9 @@ export function sessionPath(target: Target): string {
   return `${sessionsPath(target.host, target.user)}/${enc(target.session)}`;
 }
 
-export function fetchInventory(): Promise<Inventory> {
-  return requestJson<Inventory>("inventory");
+/** The whole as it is now. Hosts are then asked as often as while a stream is open. */
+export function glanceInventory(): Promise<Inventory> {
+  return requestJson<Inventory>("events?once=1");
 }
 
 export async function refresh(host?: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { asApiError } from "./problem.ts";
-import { apiUrl, request, requestJson, shownBearer } from "./request.ts";
+import { apiUrl, ownHeaders, request, requestJson, shownBearer } from "./request.ts";
 import type { Target } from "./sessions.ts";
 import type { TerminalCreated, TerminalMode, TerminalView } from "./types.gen.ts";
 
@@ -46,9 +46,11 @@ export function subprotocols(): string[] {
   return [SUBPROTOCOL, BEARER_PROTOCOL + packed];
 }
 
-export function socketUrl(id: string, offset: number): URL {
+/** @param client Names this client on all its connections: once displaced by another, it does not take turns with it. */
+export function socketUrl(id: string, offset: number, client: string): URL {
   const url = apiUrl(`terminals/${encodeURIComponent(id)}/socket`);
   url.searchParams.set("offset", String(offset));
+  url.searchParams.set("client", client);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
@@ -57,6 +59,8 @@ export interface CallOptions {
   body?: Uint8Array<ArrayBuffer> | string;
   type?: string;
   signal?: AbortSignal;
+  /** It is held open: whatever is typed goes before it where connections are scarce. */
+  waits?: boolean;
 }
 
 /** One request below a terminal's address: a POST where there is a body. Rejects only when nothing answers. */
@@ -64,11 +68,9 @@ export type Call = (path: string, options?: CallOptions) => Promise<Response>;
 
 /** For transports: they read the status themselves, because for them it is the end of a connection. */
 export function callsOf(id: string): Call {
-  return (path, { body, type, signal } = {}) => {
-    const headers: Record<string, string> = {};
+  return (path, { body, type, signal, waits } = {}) => {
+    const headers = ownHeaders();
     if (type !== undefined) headers["Content-Type"] = type;
-    const bearer = shownBearer();
-    if (bearer !== null) headers.Authorization = `Bearer ${bearer}`;
     return fetch(apiUrl(`terminals/${encodeURIComponent(id)}/${path}`), {
       method: body === undefined ? "GET" : "POST",
       headers,
@@ -76,6 +78,7 @@ export function callsOf(id: string): Call {
       credentials: "same-origin",
       cache: "no-store",
       redirect: "manual",
+      priority: waits ? "low" : "high",
       signal: signal ?? null,
     });
   };

@@ -21,6 +21,7 @@ export abstract class CallSocket extends Disposable implements Socket {
   constructor(
     protected readonly call: Call,
     protected readonly offset: number,
+    protected readonly client: string,
   ) {
     super();
     const abort = new AbortController();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeCalls, hello, PROBLEM, settled } from "./fake-calls.ts";
-import { PollSocket, SLACK_MS, UNPARSED_BYTES, WAIT_S } from "./poll-socket.ts";
+import { PollSocket, SHORT_WAIT_S, SLACK_MS, UNPARSED_BYTES, WAIT_S } from "./poll-socket.ts";
 
 let calls: FakeCalls;
 let socket: PollSocket;
@@ -10,7 +10,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   calls = new FakeCalls();
   heard = [];
-  socket = new PollSocket(calls.call, 40);
+  socket = new PollSocket(calls.call, 40, "me");
   socket.addEventListener("open", () => heard.push("open"));
   socket.addEventListener("message", ({ data }) =>
     heard.push(
@@ -38,9 +38,9 @@ test("asks at once, then waits each time from where the last answer ended", asyn
   await answer(40, "abc");
   await answer(43, "");
   await answer(43, "de");
-  const wait = `wait=${WAIT_S}`;
+  const wait = `wait=${WAIT_S}&client=me`;
   expect(calls.paths).toEqual([
-    "output?offset=40&wait=0",
+    "output?offset=40&wait=0&client=me",
     ...[40, 43, 43, 45].map((offset) => `output?offset=${offset}&${wait}`),
   ]);
   expect(heard).toEqual(["open", "hello", "abc", "de"]);
@@ -76,7 +76,7 @@ test("a reset goes on from its offset", async () => {
   await answer(40, "");
   await answer(900, "new", [{ type: "reset", offset: 900 }]);
   expect(heard).toEqual(["open", "hello", "reset", "new"]);
-  expect(calls.last.path).toBe(`output?offset=903&wait=${WAIT_S}`);
+  expect(calls.last.path).toBe(`output?offset=903&wait=${WAIT_S}&client=me`);
 });
 
 test("bytes from elsewhere are not drawn", async () => {
@@ -102,4 +102,13 @@ test("an answer that does not come is a cut", async () => {
   expect(heard).toEqual(["open", "hello"]);
   vi.advanceTimersByTime(1);
   expect(heard).toEqual(["open", "hello", 1006]);
+});
+
+test("where connections are scarce it keeps none for long, and what waits goes behind what is typed", async () => {
+  socket.close();
+  calls.all.length = 0;
+  socket = new PollSocket(calls.call, 40, "me", false);
+  await answer(40, "");
+  expect(calls.last.path).toBe(`output?offset=40&wait=${SHORT_WAIT_S}&client=me`);
+  expect(calls.all.map((each) => each.options.waits)).toEqual([false, true]);
 });

@@ -5,6 +5,8 @@ import { readMessage } from "./message.ts";
 
 /** Proxies allow 30 s for an answer. */
 export const WAIT_S = 20;
+/** How long each answer may wait where connections are scarce: others want one, too. */
+export const SHORT_WAIT_S = 2;
 /** Beyond the wait: an answer that has not begun by then, or has stopped for so long, will not come. */
 export const SLACK_MS = 10_000;
 /** Asking says that everything before was parsed: so it waits until nearly everything was. */
@@ -16,8 +18,14 @@ export class PollSocket extends CallSocket {
   #parsed: number;
   #room: (() => void) | null = null;
 
-  constructor(call: Call, offset: number) {
-    super(call, offset);
+  /** @param patient Whether it may keep a connection for itself. */
+  constructor(
+    call: Call,
+    offset: number,
+    client: string,
+    readonly patient = true,
+  ) {
+    super(call, offset, client);
     this.#received = offset;
     this.#parsed = offset;
     void this.#run();
@@ -47,10 +55,10 @@ export class PollSocket extends CallSocket {
 
   /** One request; returns the close code when it was the last. */
   async #ask(first: boolean): Promise<number | null> {
-    const wait = first ? 0 : WAIT_S;
+    const wait = first ? 0 : this.patient ? WAIT_S : SHORT_WAIT_S;
     this.#within(wait * 1000 + SLACK_MS);
-    const path = `output?offset=${this.#received}&wait=${wait}`;
-    const response = await this.call(path, { signal: this.signal });
+    const path = `output?offset=${this.#received}&wait=${wait}&client=${this.client}`;
+    const response = await this.call(path, { signal: this.signal, waits: !first });
     const begins = Number(response.headers.get("Muxboard-Offset") ?? "-1");
     if (!response.ok || !Number.isSafeInteger(begins) || begins < 0) return closeCode(response);
     if (first) this.opened();

@@ -28,7 +28,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   calls = new FakeCalls();
   heard = [];
-  socket = new SseSocket(calls.call, 40);
+  socket = new SseSocket(calls.call, 40, "me");
   socket.addEventListener("open", () => heard.push("open"));
   socket.addEventListener("message", ({ data }) =>
     heard.push(
@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 test("asks from its offset and hands on what comes, however it is cut", async () => {
-  expect(calls.paths).toEqual(["stream?offset=40"]);
+  expect(calls.paths).toEqual(["stream?offset=40&client=me"]);
   await open();
   const all = `${control(hello(40, 7))}: keepalive\n\n${output("abc", 43)}${output("\x1b[m", 46)}`;
   for (const part of all.match(/.{1,7}/gs) ?? []) await say(part);

@@ -1,8 +1,8 @@
 import type { Call } from "../api/terminals.ts";
+import { EventStream } from "../lib/event-stream.ts";
 import { CallSocket } from "./call-socket.ts";
 import { closeCode } from "./close-code.ts";
 import { SILENT } from "./connection.ts";
-import { EventStream } from "./event-stream.ts";
 import { readMessage } from "./message.ts";
 
 /** The server says something at least every 15 s. */
@@ -33,9 +33,10 @@ export class SseSocket extends CallSocket {
   constructor(
     call: Call,
     offset: number,
+    client: string,
     readonly now: () => number = Date.now,
   ) {
-    super(call, offset);
+    super(call, offset, client);
     this.#began = now();
     this.#heardAt = this.#began;
     void this.#run();
@@ -44,7 +45,8 @@ export class SseSocket extends CallSocket {
   async #run(): Promise<void> {
     this.#hear();
     try {
-      const response = await this.call(`stream?offset=${this.offset}`, { signal: this.signal });
+      const path = `stream?offset=${this.offset}&client=${this.client}`;
+      const response = await this.call(path, { signal: this.signal, waits: true });
       const right = response.headers.get("Content-Type")?.startsWith("text/event-stream");
       if (!response.ok || !right || !response.body) return this.fail(closeCode(response));
       this.opened();

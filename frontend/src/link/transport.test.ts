@@ -110,3 +110,17 @@ test("nonsense in the memory is no memory", () => {
   memory.kept.set("transport.tried", String(clock + 1e9));
   expect(chooser(memory).begin()).toBe("websocket"); // a try in the future is none
 });
+
+test("what the service does not offer is never tried", () => {
+  const choice = chooser();
+  choice.offer(["sse", "something new"]);
+  expect(choice.begin()).toBe("sse");
+  expect(choice.blocked("mute")).toBe(false);
+  expect(choice.begin()).toBe("sse");
+  const down = chooser(remembered("sse"));
+  down.offer(["poll", "websocket"]);
+  expect(down.begin()).toBe("poll");
+  const odd = chooser();
+  odd.offer(["something new"]);
+  expect(odd.begin()).toBe("websocket");
+});

@@ -30,6 +30,7 @@ export class Chooser {
   /** What worked last on this origin; null: nothing yet. */
   #worked: Transport | null;
   #triedAt: number;
+  #offered: readonly Transport[] = TRANSPORTS;
   #strikes = 0;
   #silences = 0;
 
@@ -52,12 +53,20 @@ export class Chooser {
     return known ? KNOWN_PATIENCE_MS : PATIENCE_MS[this.#now];
   }
 
+  /** What the service offers; what this page does not know is left out. */
+  offer(names: readonly string[]): void {
+    const known = TRANSPORTS.filter((each) => names.includes(each));
+    this.#offered = known.length > 0 ? known : TRANSPORTS;
+  }
+
   /** A connection is about to be opened: returns what shall carry it. */
   begin(): Transport {
+    const [best] = this.#offered as [Transport];
+    if (!this.#offered.includes(this.#now)) this.#step(this.#below(this.#now) ?? best);
     const climbing = this.#now !== this.#worked;
     const age = this.clock() - this.#triedAt;
-    if (this.#now !== "websocket" && !climbing && !(age >= 0 && age < AGAIN_MS)) this.#step("websocket");
-    if (this.#now === "websocket" && this.#worked !== "websocket") this.#tried();
+    if (this.#now !== best && !climbing && !(age >= 0 && age < AGAIN_MS)) this.#step(best);
+    if (this.#now === best && this.#worked !== best) this.#tried();
     return this.#now;
   }
 
@@ -79,10 +88,14 @@ export class Chooser {
       this.#strikes += how === "mute" ? 2 : 1;
       if (this.#strikes < (this.#worked === this.#now ? 2 : 1)) return false;
     }
-    const next = TRANSPORTS[TRANSPORTS.indexOf(this.#now) + 1];
+    const next = this.#below(this.#now);
     // At the end of the list it begins anew, but not at once.
-    this.#step(next ?? "websocket");
+    this.#step(next ?? (this.#offered[0] as Transport));
     return next !== undefined;
+  }
+
+  #below(one: Transport): Transport | undefined {
+    return this.#offered.find((each) => TRANSPORTS.indexOf(each) > TRANSPORTS.indexOf(one));
   }
 
   #step(to: Transport): void {

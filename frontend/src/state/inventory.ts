@@ -1,12 +1,13 @@
-import { InventoryEvents, type LiveState } from "../api/events.ts";
+import { EventFetch } from "../api/event-fetch.ts";
+import { InventoryEvents, type LiveState, type Source } from "../api/events.ts";
 import { apiUrl } from "../api/request.ts";
-import { fetchInventory } from "../api/sessions.ts";
+import { glanceInventory } from "../api/sessions.ts";
 import type { Inventory } from "../api/types.gen.ts";
-import { type Closes, closing, Disposable, listen, Timer } from "../lib/disposable.ts";
+import { type Closes, closing, Disposable, listen } from "../lib/disposable.ts";
 import { Emitter } from "../lib/emitter.ts";
+import { places, untilHidden } from "../lib/places.ts";
+import { Asking } from "./asking.ts";
 
-/** A proxy that holds back event streams is found out after this long; then the snapshot is asked for. */
-const FIRST_EVENT_MS = 3_000;
 /** How long a session that was just made is marked. */
 const FRESH_MS = 8_000;
 /** A row that is not there by then has ended; nothing jumps to it later. */
@@ -31,41 +32,54 @@ export function withHosts(snapshot: Inventory, change: Inventory): Inventory {
 export class InventoryStore extends Disposable {
   readonly changed = new Emitter();
   snapshot: Inventory | null = null;
-  live: LiveState = "connecting";
   /** Rows made here a moment ago, by rowKey; and the one that is still to be scrolled to. */
   readonly fresh = new Set<string>();
   reveal: string | null = null;
   #events: InventoryEvents | null = null;
-  #first = this.own(new Timer());
+  /** What goes on where no stream gets through. */
+  #asking = this.own(new Asking({ ask: () => this.#ask(), changed: () => this.changed.emit() }));
 
   constructor(readonly askWho: () => void) {
     super();
+  }
+
+  get live(): LiveState {
+    const state = this.#events?.state ?? "connecting";
+    return this.askedAt === null ? state : "asking";
+  }
+
+  /** When the last answer came that was asked for, as Unix seconds; null while a stream brings it. */
+  get askedAt(): number | null {
+    return this.#asking.answeredAt;
   }
 
   /** Keeps the stream open until the returned thing is disposed. */
   watch(): Closes {
     if (this.#events) return closing(() => {});
     const events = new InventoryEvents({
-      open: () => new EventSource(apiUrl("events?changes=1")),
+      open: () => {
+        const place = places.take();
+        return place && stream(untilHidden(place));
+      },
       inventory: (snapshot) => this.#take(snapshot),
       hosts: (change) => this.snapshot && this.#take(withHosts(this.snapshot, change)),
       checked: (at) => this.#freshen(at),
       state: (state) => {
-        this.live = state;
+        if (state === "live" || state === "paused") this.#asking.stop();
+        else this.#asking.start();
         this.changed.emit();
       },
       failed: this.askWho,
     });
     this.#events = events;
-    this.live = events.state;
+    this.#asking.start();
     const shown = listen(document, "visibilitychange", () => events.visible(!document.hidden));
     const online = listen(window, "online", () => events.reconnect());
     const back = listen<PageTransitionEvent>(window, "pageshow", (e) => e.persisted && events.reconnect());
     if (document.hidden) events.visible(false);
-    this.#first.start(FIRST_EVENT_MS, () => void this.#ask());
     return closing(() => {
       for (const thing of [shown, online, back, events]) thing.dispose();
-      this.#first.stop();
+      this.#asking.stop();
       if (this.#events === events) this.#events = null;
     });
   }
@@ -93,13 +107,14 @@ export class InventoryStore extends Disposable {
     this.snapshot = null;
   }
 
-  async #ask(): Promise<void> {
-    const snapshot = await fetchInventory().catch(() => null);
-    if (snapshot && this.live !== "live") this.#take(snapshot);
+  async #ask(): Promise<boolean> {
+    const snapshot = await glanceInventory();
+    if (this.#events?.state === "live" || this.#events?.state === "paused") return false;
+    this.#take(snapshot);
+    return true;
   }
 
   #take(snapshot: Inventory): void {
-    this.#first.stop();
     this.snapshot = snapshot;
     this.changed.emit();
   }
@@ -109,4 +124,16 @@ export class InventoryStore extends Disposable {
     for (const host of this.snapshot.hosts) host.checked_at = at[host.key] ?? host.checked_at;
     this.changed.emit();
   }
+}
+
+/** The board's stream, with the place that it takes among those of all tabs. */
+function stream(place: Closes): Source {
+  const source = new EventFetch(apiUrl("events?changes=1"));
+  return {
+    addEventListener: (type, heard) => source.addEventListener(type, heard),
+    close: () => {
+      source.close();
+      place.dispose();
+    },
+  };
 }

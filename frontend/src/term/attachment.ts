@@ -1,22 +1,20 @@
 import { asApiError } from "../api/problem.ts";
 import type { Target } from "../api/sessions.ts";
-import {
-  callsOf,
-  createTerminal,
-  endTerminal,
-  probeTerminal,
-  type Size,
-  socketUrl,
-  subprotocols,
-} from "../api/terminals.ts";
-import type { ExitMessage, HelloMessage, NoticeMessage, TerminalMode } from "../api/types.gen.ts";
+import { createTerminal, endTerminal, probeTerminal, type Size } from "../api/terminals.ts";
+import type {
+  ExitMessage,
+  HelloMessage,
+  NoticeMessage,
+  TerminalCreated,
+  TerminalMode,
+} from "../api/types.gen.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { Disposable, listen, Timer } from "../lib/disposable.ts";
-import { Connection, type Loss, type Socket } from "../link/connection.ts";
+import { randomName } from "../lib/places.ts";
+import { Carrier } from "../link/carrier.ts";
+import { Connection, type Loss } from "../link/connection.ts";
 import { Link } from "../link/link.ts";
-import { PollSocket } from "../link/poll-socket.ts";
-import { SseSocket } from "../link/sse-socket.ts";
-import { Chooser, type Transport } from "../link/transport.ts";
+import type { Transport } from "../link/transport.ts";
 import { type End, endOf, failedAttach, loggedOut, type Phase } from "./phase.ts";
 
 /** A cut is not shown before it has lasted this long: most are over sooner, and a flash of words helps nobody. */
@@ -37,15 +35,6 @@ export interface AttachmentListener {
   size(): Size;
 }
 
-const SOCKETS: Record<Transport, (id: string, offset: number) => Socket> = {
-  websocket: (id, offset) => new WebSocket(socketUrl(id, offset), subprotocols()),
-  sse: (id, offset) => new SseSocket(callsOf(id), offset),
-  poll: (id, offset) => new PollSocket(callsOf(id), offset),
-};
-
-/** One for all terminals of the page: they have one network. */
-const chooser = new Chooser();
-
 const LOSSES: Record<"forbidden" | "refused", End> = {
   forbidden: { reason: "revoked", why: "you may not use this terminal", detail: "", again: false },
   refused: { reason: "failed", why: "the service closed it", detail: "", again: true },
@@ -62,6 +51,9 @@ export class Attachment extends Disposable {
   /** The cut has lasted long enough to be shown. */
   announced = false;
   #connection: Connection | null = null;
+  #carrier: Carrier | null = null;
+  /** Names this client to the service. Never stored: a tab that was duplicated is another client. */
+  #client = randomName();
   #quiet = this.own(new Timer());
   #retry = this.own(new Timer());
   #backoff = new Backoff(500, 8_000);
@@ -90,7 +82,7 @@ export class Attachment extends Disposable {
 
   /** What carries it. */
   get transport(): Transport {
-    return chooser.current;
+    return this.#carrier?.current ?? "websocket";
   }
 
   async attach(): Promise<void> {
@@ -105,7 +97,7 @@ export class Attachment extends Disposable {
         return;
       }
       this.#backoff.reset();
-      this.#start(made.id, before, asked);
+      this.#start(made, before, asked);
     } catch (error) {
       const failure = asApiError(error);
       if (this.disposed) return;
@@ -144,7 +136,7 @@ export class Attachment extends Disposable {
     this.#finish({ reason: "detached", why, detail: "The session goes on without it.", again: true });
   }
 
-  #start(id: string, before: Link | null, asked: number): void {
+  #start({ id, transports }: TerminalCreated, before: Link | null, asked: number): void {
     const carried = before && Date.now() - this.#cutAt < CARRY_MS ? before.takeUnsent() : new Uint8Array();
     if (before) {
       if (before.takeUnsent().length > 0)
@@ -162,11 +154,13 @@ export class Attachment extends Disposable {
     });
     this.link = link;
     if (carried.length > 0) link.type(carried);
+    const carrier = new Carrier(id, this.#client, transports);
+    this.#carrier = carrier;
     this.#connection = new Connection(link, {
-      open: (offset) => SOCKETS[chooser.begin()](id, offset),
-      patience: () => chooser.patience,
-      greeted: () => chooser.greeted(),
-      blocked: (how) => chooser.blocked(how),
+      open: (offset) => carrier.open(offset),
+      patience: () => carrier.patience,
+      greeted: () => carrier.greeted(),
+      blocked: (how) => carrier.blocked(how),
       probe: () => probeTerminal(id),
       lost: (why) => this.#lost(why),
       hidden: () => document.hidden,
@@ -236,7 +230,8 @@ export class Attachment extends Disposable {
   }
 
   #wake(): void {
-    this.#connection?.wake();
+    if (this.#carrier?.better) this.#connection?.reopen();
+    else this.#connection?.wake();
     if (this.#retry.running && this.phase !== "ended") void this.attach();
   }
 

@@ -2,10 +2,18 @@ import { html, type TemplateResult } from "lit";
 import type { LiveState } from "../api/events.ts";
 import type { Condition } from "../state/conditions.ts";
 import { icon } from "./icons.ts";
+import "./mux-ago.ts";
 
 const LIVE: Record<LiveState, Pick<Condition, "tone" | "glyph"> & { word: string; title: string }> = {
   connecting: { tone: "wait", glyph: "ring", word: "connecting…", title: "Waiting for the first answer" },
   live: { tone: "good", glyph: "dot", word: "live", title: "Changes appear by themselves" },
+  asking: {
+    tone: "good",
+    glyph: "dot",
+    word: "checked",
+    title:
+      "This network holds live updates back, or other tabs use up its connections: the board asks every few seconds",
+  },
   reconnecting: {
     tone: "wait",
     glyph: "ring",
@@ -22,6 +30,8 @@ const LIVE: Record<LiveState, Pick<Condition, "tone" | "glyph"> & { word: string
 
 export interface TopContext {
   live: LiveState;
+  /** When it was last asked for, as Unix seconds, where no stream gets through. */
+  askedAt: number | null;
   name: string;
   filter: string;
   accountOpen: boolean;
@@ -45,7 +55,9 @@ export function boardTop(context: TopContext): TemplateResult {
     </div>
     <span class="grow"></span>
     <span class="live condition tone-${live.tone}" role="status" title=${live.title} data-testid="live-state" data-state=${context.live}>
-      ${icon(live.glyph)}<span class="word ${context.live === "live" ? "" : "loud"}">${live.word}</span></span>
+      ${icon(live.glyph)}<span class="word ${context.live === "live" ? "" : "loud"}">${live.word}${
+        context.askedAt === null ? "" : html` <mux-ago aria-hidden="true" .at=${context.askedAt}></mux-ago>`
+      }</span></span>
     <button class="plain account" aria-haspopup="menu" aria-expanded=${context.accountOpen ? "true" : "false"}
       aria-label="Account of ${context.name}" data-testid="account"
       @click=${(event: Event) => context.account(event.currentTarget as HTMLElement)}>

@@ -80,6 +80,7 @@ export class MuxDashboard extends MuxElement implements BoardCommands {
     const old = live === "reconnecting" || live === "paused";
     return html`${boardTop({
       live,
+      askedAt: inventory.askedAt,
       name: auth.me?.principal.name ?? "",
       filter: this.#board.filter,
       accountOpen: this.#pops?.account ?? false,
