@@ -11,6 +11,9 @@ from typing import Self
 BLOCK_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)
 
+# What a client of a connection sees that was cut. One that waits in vain and gives up sees a TimeoutError.
+LOST = (ConnectionError, asyncio.IncompleteReadError)
+
 
 class BadLink:
     """Forwards connections to a loopback port. Use as an async context manager.

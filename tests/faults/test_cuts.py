@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from tests.faults.link import BadLink
+from tests.faults.link import LOST, BadLink
 from tests.rig.soon import soon
 from tests.terminals.desk import Programs
 from tests.web.conftest import boards  # noqa: F401  the fixture
@@ -23,8 +23,6 @@ SEED = 20260102
 CUTS = 200
 OUTPUT_BYTES = 50_000_000
 INPUT_BYTES = 200_000
-# A connection that was cut. A request that waits for its answer for so long that it gives up is none.
-LOST = (ConnectionError, asyncio.IncompleteReadError)
 ROOM = "[limits]\nrequests = '100000/minute'\n"
 # Output that is cheap to make and never the same at two places; then the hash of all that was typed.
 PROGRAM = f"""import sys, os, hashlib, threading, tty
