@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tornado.ioloop import IOLoop
 
 from muxboard.problems import invalid
+from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, byte_count, now
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from muxboard.terminals.terminal import Terminal
 
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A client may have a window's worth unread. One that acks what it never read would be sent ever more: it is
+# dropped here. Frames of one byte each have a head as well, so it is more than the window.
+HELD_BYTES = 4 * MOST_BYTES
 SILENT_S = PING_INTERVAL_S + PING_TIMEOUT_S  # a peer that takes nothing for so long is gone, on any transport
 
 

@@ -6,17 +6,26 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from muxboard.problems import Code, Problem, invalid
-from muxboard.terminals.messages import AckMessage, HelloMessage, ResetMessage, decode_client_message
+from muxboard.terminals.messages import (
+    AckMessage,
+    ExitMessage,
+    HelloMessage,
+    NoticeMessage,
+    ResetMessage,
+    decode_client_message,
+)
 from muxboard.web.connection import Connection
 from muxboard.web.handler import Access, Handler, byte_count
 from muxboard.web.views import InputTaken
 
 if TYPE_CHECKING:
-    from muxboard.terminals.messages import ExitMessage, ServerMessage
+    from muxboard.terminals.messages import ServerMessage
 
 MOST_WAIT_S = 20.0  # proxies allow 30 s for an answer
+CONTROL_BYTES = 2048  # of messages in a header: nginx takes 4 KiB of all headers
 
 
 class Output(Connection, Handler):
@@ -100,9 +109,20 @@ class Output(Connection, Handler):
 
 
 def _line(messages: list[ServerMessage]) -> str:
-    """Return messages as JSON that can stand in a header: all but ASCII is escaped."""
-    text = msgspec.json.encode(messages).decode()
-    return "".join(c if " " <= c <= "~" else "".join(_escaped(c)) for c in text)
+    """Return messages as JSON that can stand in a header: ASCII alone, long sentences are cut."""
+    most = CONTROL_BYTES
+    while True:
+        text = msgspec.json.encode([_cut(each, most) for each in messages]).decode()
+        line = "".join(c if " " <= c <= "~" else "".join(_escaped(c)) for c in text)
+        if len(line) <= CONTROL_BYTES or most == 0:
+            return line
+        most //= 2
+
+
+def _cut(message: ServerMessage, most: int) -> ServerMessage:
+    if isinstance(message, ExitMessage | NoticeMessage) and len(message.message) > most:
+        return replace(message, message=message.message[:most])
+    return message
 
 
 def _escaped(character: str) -> list[str]:

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import msgspec
+from tornado.iostream import StreamBufferFullError
 
 from muxboard.problems import Code, Problem
 from muxboard.terminals.messages import (
@@ -13,7 +14,7 @@ from muxboard.terminals.messages import (
     NoticeMessage,
     decode_client_message,
 )
-from muxboard.web.connection import Connection
+from muxboard.web.connection import HELD_BYTES, Connection
 from muxboard.web.handler import Access, SocketHandler
 
 if TYPE_CHECKING:
@@ -94,7 +95,11 @@ class TerminalSocket(Connection, SocketHandler):
     def _send(self, frame: bytes) -> None:
         stream = self.ws_connection.stream if self.ws_connection else None
         if stream is not None and not stream.closed():
-            stream.write(frame)
+            stream.max_write_buffer_size = HELD_BYTES
+            try:
+                stream.write(frame)
+            except StreamBufferFullError:
+                stream.close()
 
     def message(self, message: ServerMessage) -> None:
         """Send a control message."""

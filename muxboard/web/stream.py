@@ -10,7 +10,8 @@ import msgspec
 from tornado.iostream import StreamClosedError
 
 from muxboard.terminals.messages import HelloMessage, ResetMessage
-from muxboard.web.connection import SILENT_S, Connection, drop_when_silent
+from muxboard.terminals.pty import FRAME_BYTES
+from muxboard.web.connection import HELD_BYTES, SILENT_S, Connection, drop_when_silent
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class TerminalStream(Connection, Handler):
 
     def initialize(self, *args: Any, **options: Any) -> None:
         super().initialize(*args, **options)
-        self._waiting: list[bytes] = []
+        self._waiting: list[bytes] = []  # events
+        self._parts: list[bytes] = []  # output after them: what one turn of the loop brings is one event
+        self._held = 0  # bytes of output that the kernel has not taken
         self._wake = asyncio.Event()
 
     async def get(self, terminal_id: str) -> None:
@@ -44,8 +47,7 @@ class TerminalStream(Connection, Handler):
         self.set_header("X-Accel-Buffering", "no")
         if self._gone:  # while it was let in: it must not take the terminal from another
             return
-        connection = cast("IOStream", self.request.connection.stream)  # type: ignore[union-attr]
-        drop_when_silent(connection, self.silent_s)
+        drop_when_silent(self._peer, self.silent_s)
         try:
             self.begin(terminal)
             terminal.connect(self, offset, self.client_id)
@@ -53,9 +55,13 @@ class TerminalStream(Connection, Handler):
         except StreamClosedError:
             pass
         except TimeoutError:
-            connection.close()
+            self._peer.close()
         finally:
             self.end()
+
+    @property
+    def _peer(self) -> IOStream:
+        return cast("IOStream", self.request.connection.stream)  # type: ignore[union-attr]
 
     async def _serve(self) -> None:
         """Send what there is to send. Raises ``TimeoutError`` when nobody takes it."""
@@ -66,32 +72,44 @@ class TerminalStream(Connection, Handler):
             except TimeoutError:
                 self._waiting.append(b": keepalive\n\n")
             self._wake.clear()
+            self._pack()
             said, self._waiting = b"".join(self._waiting), []
-            over = self._over
+            held, over = self._held, self._over
             self.write(said)
             async with asyncio.timeout(self.silent_s):
                 await self.flush()
+            self._held -= held
             if over:
                 return
 
     def output(self, data: bytes) -> None:
-        self._offset += len(data)
+        self._parts.append(data)
+        self._held += len(data)
         self.services.metrics.bytes_out.inc(len(data))
-        self._say(b"event: output\nid: %d\ndata: %b\n\n" % (self._offset, b64encode(data)))
+        self._wake.set()
+        if self._held > HELD_BYTES:
+            self._peer.close()
+
+    def _pack(self) -> None:
+        """Make events of the output."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        for begin in range(0, len(data), FRAME_BYTES):
+            part = data[begin : begin + FRAME_BYTES]
+            self._offset += len(part)
+            self._waiting.append(b"event: output\nid: %d\ndata: %b\n\n" % (self._offset, b64encode(part)))
 
     def message(self, message: ServerMessage) -> None:
+        self._pack()
         if isinstance(message, HelloMessage | ResetMessage):
             self._offset = message.offset
-        self._say(b"event: control\ndata: %b\n\n" % msgspec.json.encode(message))
+        self._waiting.append(b"event: control\ndata: %b\n\n" % msgspec.json.encode(message))
+        self._wake.set()
 
     def ended(self, message: ExitMessage) -> None:
         self.message(message)
         self.terminal = None
         self._over = True
-
-    def _say(self, event: bytes) -> None:
-        self._waiting.append(event)
-        self._wake.set()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
