@@ -36,7 +36,9 @@ async def drawn(machine, output: bytes) -> list[str]:
     shown.write_bytes(output)
     done.unlink(missing_ok=True)
     # The escape sequence at the end is tmux's word that it has drawn what came before.
-    machine.other.new("drawn", f"stty raw -echo; cat {shown}; printf '\\033[6n'; head -c 4; touch {done}; cat")
+    machine.other.new(
+        "drawn", f"stty raw -echo; cat {shown}; printf '\\033[6n'; head -c 4; touch {done}; cat"
+    )
     try:
         await soon(done.exists, "the end of the drawing")
         return screen(machine.other, "drawn")

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.terminals.desk import Programs
 from tests.web.harness import Board, Boards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tornado.ioloop import IOLoop
+
+    from muxboard.server import Service
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,6 +39,16 @@ def boards(io_loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Boards]
 def board(io_loop: IOLoop, boards: Boards) -> Board:
     """A Service with the defaults, one tmux user and the session ``one``, which runs cat."""
     return io_loop.run_sync(boards)
+
+
+@pytest.fixture
+def programs(io_loop: IOLoop, boards: Boards) -> Board:
+    """A Service whose sessions are shell scripts on plain PTYs: each byte is seen as it was sent."""
+
+    def plain(service: Service) -> None:
+        service.attacher._launcher = Programs()  # type: ignore[assignment]
+
+    return io_loop.run_sync(lambda: boards("[limits]\nrequests = '10000/minute'\n", before_start=plain))
 
 
 @pytest.fixture

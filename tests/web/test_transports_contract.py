@@ -12,9 +12,8 @@ import pytest
 
 from muxboard.terminals.flow import MOST_BYTES
 from tests.rig.soon import soon
-from tests.terminals.desk import Programs
 from tests.web.harness import LOGIN
-from tests.web.transports import TRANSPORTS, OverRequests, OverSocket
+from tests.web.transports import TRANSPORTS, OverRequests, OverSocket, at, attached
 
 pytestmark = pytest.mark.gen_test(timeout=40)
 
@@ -25,27 +24,6 @@ ALL_BYTES = bytes(range(256))
 @pytest.fixture(params=TRANSPORTS)
 def kind(request):
     return TRANSPORTS[request.param]
-
-
-@pytest.fixture
-def programs(io_loop, boards):
-    """A board whose sessions are shell scripts on plain PTYs: each byte is seen as it was sent."""
-
-    def plain(service):
-        service.attacher._launcher = Programs()
-
-    return io_loop.run_sync(lambda: boards("[limits]\nrequests = '10000/minute'\n", before_start=plain))
-
-
-def at(board, kind, terminal, offset=0, **more):
-    """A client that is not open yet."""
-    client = kind(board.port, f"{board.base}api/v1/terminals/{terminal}", offset, **more)
-    board._sockets.append(client)  # cut in the end
-    return client
-
-
-async def attached(board, kind, session="one", **more):
-    return await at(board, kind, await board.open(session, **more)).open()
 
 
 async def test_hello_comes_first_and_says_all(board, kind):

@@ -13,6 +13,8 @@ from tests.web.harness import DEADLINE_S, TOKEN, Answer, Socket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.web.harness import Board
+
 Heard = dict[str, Any] | bytes | None
 
 
@@ -293,3 +295,15 @@ class OverRequests(Client):
 
 
 TRANSPORTS: dict[str, type[Client]] = {each.name: each for each in (OverSocket, OverEvents, OverRequests)}
+
+
+def at(board: Board, kind: type[Client], terminal: str, offset: int = 0, **more: Any) -> Client:
+    """A client of a board's terminal that is not open yet; it is cut in the end."""
+    client = kind(board.port, f"{board.base}api/v1/terminals/{terminal}", offset, **more)
+    board._sockets.append(client)  # type: ignore[arg-type]  it has what that needs
+    return client
+
+
+async def attached(board: Board, kind: type[Client], session: str = "one", **more: Any) -> Client:
+    """A client of a new terminal of the session."""
+    return await at(board, kind, await board.open(session, **more)).open()
