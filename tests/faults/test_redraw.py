@@ -1,4 +1,4 @@
-"""Whoever has lost their place is told so, and gets a whole screen that is right; whoever has not, goes on."""
+"""Whoever has lost their place is told so, and gets the whole screen; whoever has not, goes on."""
 
 from __future__ import annotations
 
