@@ -151,6 +151,8 @@ class Person:
             await self.more.wait()
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.gen_test(timeout=280)  # a quarter of a minute where nothing else runs
 async def test_two_hundred_cuts_and_changes_of_transport_lose_and_double_nothing(programs, tmp_path):
     typed = random.Random(SEED).randbytes(INPUT_BYTES)  # noqa: S311
     (tmp_path / "program").write_text(PROGRAM)
