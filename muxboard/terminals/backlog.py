@@ -62,6 +62,8 @@ class Backlog:
         self._ring.trim(offset)
         if offset > before:
             self._stall.moved(self._ring.end - offset, self.screen)
+        if not resumed and not self.flow.paused:
+            self._stall.caught_up()
         return resumed
 
     def since(self, offset: int) -> bytes | None:
@@ -83,7 +85,7 @@ class Backlog:
             self._stall.moved(waiting, self.screen)
         else:
             self._stall.comes(waiting, self.screen)
-        return self._stall.stale
+        return self._stall.stale and waiting > self.screen
 
     def goes_on(self, offset: int, *, same_link: bool) -> None:
         """Everything from an offset on is sent to the client that has come."""

@@ -30,7 +30,8 @@ class Stall:
         clock: Monotonic seconds.
 
     Attributes:
-        stale: Whether more than a screenful waits, and nothing of it had moved for too long.
+        stale: Whether nothing had moved for too long while more than a screenful waited. What tmux and the
+            kernel hold behind that is as old: it stays so until a redraw, or until the client has caught up.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,7 +57,11 @@ class Stall:
         if gap >= 0:
             self._gaps.append(gap)
         self._since = now if size > screen else math.inf
-        self.stale = size > screen and (self.stale or gap > max(STALL_S, USUAL_TIMES * usual))
+        self.stale = self.stale or (size > screen and gap > max(STALL_S, USUAL_TIMES * usual))
+
+    def caught_up(self) -> None:
+        """Nothing is held up: what comes next is fresh."""
+        self.stale = False
 
     def comes(self, size: int, screen: int) -> None:
         """The client comes by another link, and ``size`` bytes wait: what the last link took says nothing."""

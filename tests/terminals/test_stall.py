@@ -43,7 +43,7 @@ def stall(clock):
     return stall
 
 
-def test_what_goes_on_after_a_stall_is_stale_until_less_than_a_screenful_waits(stall, clock):
+def test_what_goes_on_after_a_stall_is_stale_until_the_client_has_caught_up(stall, clock):
     clock.now += LONG_S
     stall.moved(MUCH, SCREEN)
     assert stall.stale
@@ -51,6 +51,8 @@ def test_what_goes_on_after_a_stall_is_stale_until_less_than_a_screenful_waits(s
     stall.moved(MUCH, SCREEN)
     assert stall.stale, "the first ack may be too small for reading to go on"
     stall.moved(SCREEN, SCREEN)
+    assert stall.stale, "what tmux holds is as old"
+    stall.caught_up()
     assert not stall.stale
     assert not stall.skip()
 
@@ -139,10 +141,10 @@ class Watched(Flow):
 
 
 @given(
-    rate=st.floats(1e3, 100e6),
-    trip_s=st.floats(0.001, 0.9),
+    rate=st.floats(8e3, 100e6),
+    trip_s=st.floats(0.001, 0.6),
     step=st.sampled_from([1, 1000, 24 * 1024, MOST_BYTES // 4]),
-    late_s=st.sampled_from([0.01, 0.05, 0.3, None]),
+    late_s=st.sampled_from([0.01, 0.02, 0.05, 0.3]),
 )
 @settings(max_examples=60, deadline=None)
 def test_a_file_through_a_line_that_is_merely_slow_is_never_stale(rate, trip_s, step, late_s):
