@@ -1,4 +1,4 @@
-"""More tabs than a browser opens connections: each one loads, types and shows, where only requests get through."""
+"""More tabs than a browser opens connections: each loads, types and shows where only requests get through."""
 
 from __future__ import annotations
 
