@@ -11,11 +11,13 @@ import pytest
 from muxboard.terminals.flow import MOST_BYTES
 from muxboard.web.connection import HELD_BYTES
 from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S
+from muxboard.web.poll import Output
 from muxboard.web.socket import TerminalSocket
+from muxboard.web.stream import TerminalStream
 from tests.faults.link import BadLink
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN
-from tests.web.transports import TRANSPORTS, OverSocket, at
+from tests.web.transports import TRANSPORTS, OverEvents, OverRequests, OverSocket, at
 
 pytestmark = pytest.mark.gen_test(timeout=40)
 
@@ -40,6 +42,33 @@ async def test_a_socket_whose_peer_vanishes_is_dropped_after_one_ping(programs, 
         back = await at(programs, OverSocket, terminal, lost.offset).open()
         await back.echoes()
         back.cut()
+
+
+@pytest.mark.parametrize("kind", [OverEvents, OverRequests], ids=lambda kind: kind.name)
+async def test_one_that_went_away_while_it_was_let_in_takes_nothing_over(programs, monkeypatch, kind):
+    """A registry may take its time; meanwhile the client has come back by another connection."""
+    let_in, asked = asyncio.Event(), asyncio.Event()
+
+    async def rate(self) -> None:
+        asked.set()
+        await let_in.wait()
+
+    handler = {OverEvents: TerminalStream, OverRequests: Output}[kind]
+    terminal = await programs.open("stty raw -echo; printf ready; exec cat")
+    lost = at(programs, kind, terminal, 10**9)  # a place that is not there
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "rate", rate)
+        opening = asyncio.ensure_future(lost.open())
+        await asked.wait()
+        opening.cancel()
+        lost.cut()
+        await asyncio.gather(opening, return_exceptions=True)
+        back = await at(programs, OverSocket, terminal).open()
+        await back.echoes()
+        let_in.set()
+    await back.echoes()
+    await back.echoes()
+    assert len(programs.service.services.streams) == 1
 
 
 async def test_a_socket_that_acks_what_it_never_read_is_dropped(programs):

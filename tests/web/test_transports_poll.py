@@ -85,8 +85,8 @@ async def test_other_methods_are_refused_at_once_and_take_nothing_over(programs,
     await waiting
 
 
-async def test_one_that_went_away_while_it_asked_leaves_the_terminal_to_another(programs):
-    """Cut before, while and after it is let in: none of them takes the terminal from who came since."""
+async def test_one_that_goes_away_at_any_moment_leaves_nothing(programs):
+    """Cut after any number of turns of the loop: nothing is left of it."""
     terminal = await programs.open(CAT)
     tasks = len(asyncio.all_tasks())
     services = programs.service.services
