@@ -182,7 +182,7 @@ async def test_a_child_is_asked_to_end_and_then_made_to(desk, ignored, at_least_
     desk.attacher.end(terminal, "detached")
     await soon(lambda: not any(running(process.pid) for process in group), "the end of all of them")
     assert at_least_s <= time.monotonic() - began <= at_most_s
-    assert not psutil.pid_exists(terminal.pty.pid), "reaped"
+    await soon(lambda: not psutil.pid_exists(terminal.pty.pid), "its leader to be reaped")
     assert "ptmx" not in descriptors().get(master, "")
 
 
