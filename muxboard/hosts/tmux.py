@@ -239,6 +239,8 @@ def check_directory(directory: str) -> str:
 
 _NO_SERVER = re.compile(
     r"no server running on |error connecting to .*\(No such file or directory\)|no sessions?$"
+    # The server went while it was asked: after kill-server it still listens for a moment.
+    r"|^lost server$|^server exited unexpectedly$"
 )
 _SUDO = re.compile(
     r"^(sudo: |Sorry, user |.* is not in the sudoers file|.* is not allowed to (run|execute) )"

@@ -124,7 +124,8 @@ def test_a_login_that_runs_out_is_told_over_what_is_on_the_screen(board, service
     page = Board(board.page, service.url)
     expect(page.row("api")).to_be_visible()
     logins.append(None)
-    expect(board.page.get_by_test_id("login-over")).to_contain_text("Your login has expired")
+    over = board.page.get_by_test_id("login-over")
+    expect(over).to_contain_text("Your login has expired", timeout=20_000)  # it asks each five seconds
     expect(page.row("api")).to_be_visible()
     logins.append(600)
     board.page.evaluate("dispatchEvent(new Event('online'))")

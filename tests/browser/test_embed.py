@@ -195,7 +195,7 @@ def test_the_keyboard_goes_where_the_page_sends_it(page, sites, tmux):
     page.keyboard.press("Enter")  # the one button
     api.connected()
     page.evaluate("document.activeElement.blur(); window.focus()")
-    api.frame.wait_for_function("!document.hasFocus()")
+    api.frame.wait_for_function("() => !document.hasFocus()")
     page.keyboard.type("to the page")
     page.evaluate(focus)
     api.frame.wait_for_function(holds, arg=".xterm-helper-textarea")

@@ -73,6 +73,10 @@ def test_the_empty_board(board):
     board.open()
     expect(board.page.get_by_test_id("new-session").first).to_be_visible()
     check(board.page)
+    board.page.route("**/api/v1/events*", lambda route: route.abort())
+    board.page.reload()
+    expect(board.page.get_by_test_id("live-state")).to_have_attribute("data-state", "reconnecting")
+    check(board.page)
 
 
 def test_the_terminal_and_its_end(board, tmux):

@@ -136,7 +136,7 @@ def test_a_program_copies_through_tmux(board, tmux):
     terminal = board.open().attach("api")
     secret = base64.b64encode("kopiert: ü 🦀".encode()).decode()
     terminal.type(f"printf '\\033]52;c;{secret}\\a'")
-    board.page.wait_for_function("navigator.clipboard.readText().then((text) => text === 'kopiert: ü 🦀')")
+    until(lambda: board.page.evaluate("navigator.clipboard.readText()") == "kopiert: ü 🦀", "what it copied")
 
 
 def test_several_people_on_one_session(board, tmux, context):
@@ -167,7 +167,7 @@ def test_search_finds_what_is_on_the_page(board, tmux):
     field.fill("needle")
     field.press("Enter")
     selected = "document.querySelector('mux-terminal').term.getSelection()"
-    board.page.wait_for_function(f"{selected} === 'needle'")
+    board.page.wait_for_function(f"() => {selected} === 'needle'")
     board.page.keyboard.press("Escape")
     expect(field).to_have_count(0)
 

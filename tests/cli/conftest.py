@@ -15,6 +15,7 @@ from ptyprocess import PtyProcess
 
 from tests.rig import toml
 from tests.rig.service import CHECKOUT
+from tests.rig.users import let_in
 from tests.rig.waiting import until
 
 if TYPE_CHECKING:
@@ -193,8 +194,7 @@ def program(tmp_path_factory) -> Callable[[str, str], Path]:
 
     def program(name, script):
         folder = tmp_path_factory.mktemp("bin")
-        for parent in (folder, folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
+        let_in(folder)
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
         (folder / name).chmod(0o755)
         return folder

@@ -18,6 +18,7 @@ import pytest
 from muxboard.config import load
 from muxboard.hosts.configured import Configured
 from tests.rig.service import CHECKOUT
+from tests.rig.users import let_in
 
 TMUX = shutil.which("tmux")
 ALL_SSH = ["reach", "host_key", "login", "session", "max_sessions"]
@@ -148,8 +149,7 @@ def usual_bin(tmp_path_factory):
 
     def link(*names):
         folder = tmp_path_factory.mktemp("usual")
-        for parent in (folder, folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
+        let_in(folder)
         for name in {*names, *("sh", "timeout", "true", "id", "ls", "ps", "grep", "head")}:
             (folder / name).symlink_to(shutil.which(name))
         return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 
@@ -11,7 +10,7 @@ import psutil
 import pytest
 
 from tests.real.fleet import attach, config, names, path, settled, ssh_host, swept, users
-from tests.rig.users import SUDOERS
+from tests.rig.users import SUDOERS, let_in
 from tests.rig.waiting import until
 
 pytestmark = pytest.mark.gen_test(timeout=60)
@@ -160,10 +159,7 @@ def test_a_strangers_socket_is_not_attached_to(fleet, unix_users, tmp_path, day)
     user = unix_users.service
     stranger = unix_users.tmux(unix_users.no_sudo)
     stranger.new("trap", "sleep 1000")
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents:
-        if os.stat(folder).st_uid == os.getuid() and str(folder).startswith("/tmp/"):  # noqa: PTH116
-            folder.chmod(0o755)
+    let_in(tmp_path)
     file = tmp_path / "which"
     file.write_text(f"{stranger.socket}\n")
     owner = unix_users.no_sudo if day == "a stranger's file" else user

@@ -250,10 +250,13 @@ class Sshd:
             told = re.findall(r"^Server listening on (\S+) port (\d+)\.$", self.log[before:], re.MULTILINE)
             return wanted <= {(address, int(port)) for address, port in told}
 
+        def taken() -> bool:
+            return re.search(r"Bind to port \d+ on \S+ failed", self.log[before:]) is not None
+
         assert self._process is not None
         process = self._process
         until(
-            lambda: listening() or process.poll() is not None or "Bind to port" in self.log[before:],
+            lambda: listening() or process.poll() is not None or taken(),
             lambda: f"sshd to listen; its log: {self.log[before:]}",
         )
         return listening()

@@ -9,6 +9,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,13 @@ class UnixUsers:
         while self._changed_shells:
             name = self._changed_shells.pop()
             _run("usermod", "--shell", SHELLS[name], name)
+
+
+def let_in(folder: Path) -> None:
+    """Let every user into a temporary folder of a test's."""
+    while folder != Path(tempfile.gettempdir()):
+        folder.chmod(0o755)
+        folder = folder.parent
 
 
 def make() -> None:

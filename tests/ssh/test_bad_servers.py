@@ -64,15 +64,17 @@ async def test_a_bad_server_is_told_in_time_and_left_alone(start_badssh, key, ho
     """Twenty sweeps at once and as many right after are one try; nothing of it is left."""
     bad = start_badssh(stage)
     hosts.trust(bad.host_key_line)
-    host = hosts(bad, "somebody", key_file=key.path, connect_s=CONNECT_S, command_s=COMMAND_S)
+    state, words = EXPECTED[stage]
+    # What prints without end is cut short by how much it prints; on a busy machine that takes its time.
+    command_s = 10 * COMMAND_S if words == "prints without end" else COMMAND_S
+    host = hosts(bad, "somebody", key_file=key.path, connect_s=CONNECT_S, command_s=command_s)
     began = time.monotonic()
     reports = await asyncio.gather(*(host.sweep() for _ in range(20)))
     took = time.monotonic() - began
     report = reports[0]
-    state, words = EXPECTED[stage]
     assert (report.state, words in (report.problem or "")) == (state, True), report
     assert (report.problem + (report.remedy or "").replace("\n", "")).isprintable()
-    assert took < 2 * CONNECT_S + COMMAND_S + 3
+    assert took < 2 * CONNECT_S + command_s + 3
     connections = bad.connections
     await asyncio.gather(*(host.sweep_after_change() for _ in range(20)))
     assert bad.connections == connections <= 4
