@@ -26,7 +26,7 @@ run: .venv/run.stamp $(page) ## Start the service on this machine's tmux; ARGS="
 
 .PHONY: test
 test: ready $(if $(T),,lint) ## Lint and run all tests; T="tests/web -k login" runs those tests only
-	@exec $(python) -m pytest $(or $(T),-n $(workers))
+	@exec $(if $(T),$(python) -m pytest $(T),tools/suite $(workers))
 
 .PHONY: lint
 lint: .venv/dev.stamp frontend/node_modules/.stamp ## Check style and types of Python and TypeScript

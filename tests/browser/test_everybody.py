@@ -69,10 +69,13 @@ def test_a_fleet_in_every_state(page, context, service):
     check(page)
 
 
-def test_the_empty_board(board):
+def test_the_empty_board(board, watch):
     board.open()
     expect(board.page.get_by_test_id("new-session").first).to_be_visible()
     check(board.page)
+    expect(board.page.locator(".host-state")).to_contain_text("s ago", timeout=10_000)  # wider than "now"
+    check(board.page)
+    watch.expect("ERR_FAILED")
     board.page.route("**/api/v1/events*", lambda route: route.abort())
     board.page.reload()
     expect(board.page.get_by_test_id("live-state")).to_have_attribute("data-state", "reconnecting")

@@ -130,7 +130,7 @@ def test_what_a_test_leaves_behind_is_told_and_a_skip_fails():
     with tempfile.TemporaryDirectory(dir=CHECKOUT / "tests" / "rig", prefix="tmp_") as folder:
         (Path(folder) / "test_it.py").write_text(CARELESS)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-rA", "--tb=short", folder],
+            [sys.executable, "-m", "pytest", "-o", f"cache_dir={folder}/cache", "-rA", "--tb=short", folder],
             cwd=CHECKOUT,
             env={**os.environ, "MUXBOARD_TEST_SETTLE_S": "0.5"},
             capture_output=True,

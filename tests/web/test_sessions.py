@@ -36,9 +36,18 @@ async def test_a_session_is_made_and_shown_at_once(board, tmp_path):
 
     assert answer.status == 201
     assert answer.json == {"id": "$1", "name": "new"}
-    (user,) = (await board.call("GET", "api/v1/inventory")).json["hosts"][0]["users"]
-    (new,) = [session for session in user["sessions"] if session["name"] == "new"]
-    assert (new["id"], new["directory"]) == ("$1", str(tmp_path))
+
+    async def shown() -> dict:
+        (user,) = (await board.call("GET", "api/v1/inventory")).json["hosts"][0]["users"]
+        (new,) = [session for session in user["sessions"] if session["name"] == "new"]
+        return new
+
+    assert (await shown())["id"] == "$1"
+    # tmux itself knows the directory only when the command has a terminal.
+    where = ("display-message", "-p", "-t", "=new:", "#{pane_current_path}")
+    await soon(lambda: board.tmux(*where).strip() == str(tmp_path), "tmux to know its directory")
+    await board.service.sweeper.refresh(board.service.sweeper.hosts["local"])
+    assert (await shown())["directory"] == str(tmp_path)
 
 
 async def test_a_new_session_starts_at_home_and_sees_none_of_our_secrets(board):

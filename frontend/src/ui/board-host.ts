@@ -96,7 +96,7 @@ function soleName({ user }: UserRows, context: ListContext): TemplateResult {
 }
 
 function emptyMark(user: UserView): TemplateResult {
-  return html`<span class="small" data-testid="no-sessions" data-state=${user.state}>${conditionMark(emptyCondition(user))}</span>`;
+  return html`<span class="bare small" data-testid="no-sessions" data-state=${user.state}>${conditionMark(emptyCondition(user))}</span>`;
 }
 
 function calm(host: HostView): TemplateResult {
