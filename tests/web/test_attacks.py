@@ -90,7 +90,7 @@ async def test_a_terminal_whose_tmux_has_gone_is_not_attached_to_another(board):
     socket.reset()
     await soon(lambda: not next(iter(board.service.attacher.table)).connected, "the cut")
     board.tmux("kill-server")
-    await soon(lambda: next(iter(board.service.attacher.table))._child_ended, "the client's end")
+    await soon(lambda: next(iter(board.service.attacher.table))._running.ended, "the client's end")
     board.tmux.new("other", "cat")
 
     again = await board.socket(terminal, offset=10**9)
