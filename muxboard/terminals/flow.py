@@ -33,6 +33,7 @@ IDLE_S = 0.02  # output that begins so long after the last ack was not waiting f
 PARTS = 6
 PROBE_BYTES = 256
 PROBE_AGE_S = 1.0
+MARKS = 256  # many more than a window has parts; what comes in crumbs, a byte each, has no mark for each
 BASE_S = 20.0  # the round trip is taken anew after so long, by letting the link run empty once
 
 
@@ -97,6 +98,8 @@ class Flow:
         now, alone = self._clock(), end - size == self.acked
         if alone and now - self._acked_at > IDLE_S:
             self._round, self._full = (self.acked, now), False
+        if len(self._marks) >= MARKS:
+            size += self._marks.pop()[1]
         self._marks.append((end, size, now, alone))
 
     def ack(self, offset: int, end: int) -> bool:
