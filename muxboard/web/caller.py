@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from muxboard.access.gate import Asked, Denied
+from muxboard.access.jwt import EXPIRED
 from muxboard.web import cookie
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
     """
     authorization = request.headers.get("Authorization", "")
     if authorization.startswith(_SCHEME):
-        holder = await resume(services.sessions, authorization.removeprefix(_SCHEME))
+        said = cookie.verify(services.sessions, authorization.removeprefix(_SCHEME))
+        holder = await services.sessions.resume(said) if said else None
         if holder is None or not holder.links:
-            raise Denied("link session")
+            raise Denied(EXPIRED if said else "link session")  # what we have signed is no guess
         return replace(holder, ambient=False)
     cookies = {name: morsel.value for name, morsel in request.cookies.items()}
     from_proxy = services.origins.from_proxy(request.remote_ip or "")
