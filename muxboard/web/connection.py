@@ -88,7 +88,7 @@ class Connection(Guard):
     def fresher(self, principal: Principal) -> None:
         """Somebody has shown a credential: go on for as long as it, where it is a fresher one."""
         if principal.fresher_than(self.principal):
-            self.principal = principal
+            self.principal = replace(principal, links=self.principal.links)
             self._watch_expiry()
 
     def stop(self, reason: ExitReason = "revoked") -> None:
