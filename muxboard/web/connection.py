@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 from tornado.ioloop import IOLoop
@@ -34,6 +34,8 @@ def drop_when_silent(stream: IOStream, seconds: float = SILENT_S) -> None:
     Half-open connections, and readers that have stopped, would hold a terminal for a quarter of an hour. It
     takes something sent: a keepalive will do.
     """
+    if stream.closed():
+        return
     connection = stream.socket
     if connection.family in {socket.AF_INET, socket.AF_INET6}:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
@@ -49,7 +51,12 @@ class Connection(Guard):
 
     terminal: Terminal | None = None
     client_id = ""
+    silent_s = SILENT_S
     _expiry: object | None = None
+
+    @property
+    def _peer(self) -> IOStream:
+        return cast("IOStream", self.request.connection.stream)  # type: ignore[union-attr]
 
     def find(self, terminal_id: str) -> tuple[Terminal, int]:
         """Return the terminal and the offset that the client asks for.

@@ -17,7 +17,7 @@ from muxboard.terminals.messages import (
     ResetMessage,
     decode_client_message,
 )
-from muxboard.web.connection import Connection
+from muxboard.web.connection import Connection, drop_when_silent
 from muxboard.web.handler import Access, Handler, byte_count
 from muxboard.web.views import InputTaken
 
@@ -52,6 +52,7 @@ class Output(Connection, Handler):
             await self.rate()  # one that has lost its place starts a child
         if self._gone:  # while it was let in: it must not take the terminal from another
             return
+        drop_when_silent(self._peer, self.silent_s)  # asking is not rated, and each answer may be large
         try:
             self.begin(terminal)
             terminal.connect(self, offset, self.client_id, asks_again=True)

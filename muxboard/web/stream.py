@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.iostream import StreamClosedError
 
 from muxboard.terminals.messages import HelloMessage, ResetMessage
 from muxboard.terminals.pty import FRAME_BYTES
-from muxboard.web.connection import HELD_BYTES, SILENT_S, Connection, drop_when_silent
+from muxboard.web.connection import HELD_BYTES, Connection, drop_when_silent
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
-    from tornado.iostream import IOStream
-
     from muxboard.terminals.messages import ExitMessage, ServerMessage
 
 KEEPALIVE_S = 15.0
@@ -26,7 +24,6 @@ class TerminalStream(Connection, Handler):
     """``event: output`` with the offset after its bytes as id and the bytes as base64; ``event: control``."""
 
     access = {"GET": Access.stream}
-    silent_s = SILENT_S
     keepalive_s = KEEPALIVE_S
     _offset = 0
     _over = False  # nothing more is to be said
@@ -58,10 +55,6 @@ class TerminalStream(Connection, Handler):
             self._peer.close()
         finally:
             self.end()
-
-    @property
-    def _peer(self) -> IOStream:
-        return cast("IOStream", self.request.connection.stream)  # type: ignore[union-attr]
 
     async def _serve(self) -> None:
         """Send what there is to send. Raises ``TimeoutError`` when nobody takes it."""
