@@ -266,10 +266,14 @@ class Attacher:
         for terminal in self.table:
             self._recheck(terminal)
 
-    def _recheck(self, terminal: Terminal) -> None:
+    def may_have(self, principal: Principal, terminal: Terminal) -> bool:
+        """Whether the grants give a terminal to a principal now."""
         need = Need.view if terminal.mode == "view" else Need.control
         target = terminal.target
-        if not self._grants.allows(terminal.principal, need, target.host, target.user, target.name):
+        return self._grants.allows(principal, need, target.host, target.user, target.name)
+
+    def _recheck(self, terminal: Terminal) -> None:
+        if not self.may_have(terminal.principal, terminal):
             self.end(terminal, "revoked", "You may no longer have this terminal; the session goes on.")
 
     async def drain(self, timeout_s: float) -> None:

@@ -382,6 +382,10 @@ class Terminal:
         """Whether it is over."""
         return self._state is State.ended
 
+    def forget(self) -> None:
+        """Drop the output that is kept: whoever comes for it may not have it any more."""
+        self._backlog.clear()
+
     def end(self, message: ExitMessage) -> bool:
         """Tell the connection and stop; return False when it has ended before."""
         if self._state is State.ended:

@@ -64,7 +64,10 @@ class Connection(Guard):
         Raises:
             Problem: ``not_found``, ``invalid``.
         """
-        terminal = self.services.attacher.table.find(terminal_id, self.principal, ended=True)
+        attacher = self.services.attacher
+        terminal = attacher.table.find(terminal_id, self.principal, ended=True)
+        if terminal.ended and not attacher.may_have(self.principal, terminal):
+            terminal.forget()  # why it ended is told all the same
         self.client_id = self.get_query_argument("client", "")
         if self.client_id and not CLIENT_ID.fullmatch(self.client_id):
             raise invalid("client", "must be 1 to 64 of A-Z a-z 0-9 _ -")
