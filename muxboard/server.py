@@ -33,6 +33,7 @@ from muxboard.tasks import Tasks
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
 from muxboard.web.app import application, health_application
 from muxboard.web.assets import Assets
+from muxboard.web.connection import drop_when_silent
 from muxboard.web.origin import Origins
 from muxboard.web.services import Services
 
@@ -57,7 +58,8 @@ class BoundedServer(HTTPServer):
     """Drops connections past a share of the descriptors that we may have.
 
     Without it, whoever opens enough of them keeps the loop busy with refusing more, and no terminal
-    can be started. Sockets of terminals do not count: those are bounded by their caps.
+    can be started. Sockets of terminals do not count: those are bounded by their caps. And whoever does not
+    read an answer keeps it in memory only for a while.
     """
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
@@ -69,6 +71,7 @@ class BoundedServer(HTTPServer):
         if len(self._connections) >= self._most:
             stream.close()
         else:
+            drop_when_silent(stream)
             super().handle_stream(stream, address)
 
 

@@ -79,6 +79,16 @@ async def test_answers_that_nobody_reads_are_given_up(programs, monkeypatch):
         await soon(mine.stream.closed, "the end of its connection", seconds=15)
 
 
+async def test_every_answer_that_nobody_reads_is_given_up(board):
+    """Anybody may ask for the page, again and again, and read none of it."""
+    with socket.create_connection(("127.0.0.1", board.port)):
+        (server,) = board.service._servers
+        await soon(lambda: server._connections, "the connection")
+        for connection in server._connections:
+            peer = connection.stream.socket
+            assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 40_000
+
+
 async def test_a_connection_does_not_end_with_a_link_that_came_later(board):
     """The same browser has opened a link meanwhile; then its proxy shows a fresher login."""
     client = await at(board, OverEvents, await board.open()).open()
