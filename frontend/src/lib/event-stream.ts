@@ -1,3 +1,6 @@
+/** Characters of one event, many more than any snapshot of the hosts has: a stream without ends is not ours. */
+export const EVENT_CHARS = 1 << 25;
+
 /** Cuts a stream of server-sent events into events. Comments are none; what our server never sends is not read. */
 export class EventStream {
   #decoder = new TextDecoder();
@@ -5,14 +8,17 @@ export class EventStream {
 
   constructor(readonly heard: (type: string, data: string, id: string) => void) {}
 
+  /** Throws for an event that never ends: it must not fill the tab's memory. */
   push(bytes: Uint8Array): void {
     const text = this.#rest + this.#decoder.decode(bytes, { stream: true });
     let begin = 0;
-    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n", begin)) {
+    let end = text.indexOf("\n\n", Math.max(0, this.#rest.length - 1)); // what was searched is not searched again
+    for (; end >= 0; end = text.indexOf("\n\n", begin)) {
       this.#event(text.slice(begin, end));
       begin = end + 2;
     }
     this.#rest = text.slice(begin);
+    if (this.#rest.length > EVENT_CHARS) throw new RangeError("an event without an end");
   }
 
   #event(text: string): void {

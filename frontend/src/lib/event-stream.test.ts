@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { EVENT_CHARS, EventStream } from "./event-stream.ts";
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test("cuts events wherever their bytes are cut", () => {
+  const all = bytes("event: a\ndata: ä\n\n: comment\n\nevent: b\nid: 7\ndata: 2\n\n");
+  for (let size = 1; size <= all.length; size++) {
+    const heard: string[][] = [];
+    const events = new EventStream((...event) => heard.push(event));
+    for (let at = 0; at < all.length; at += size) events.push(all.subarray(at, at + size));
+    expect(heard).toEqual([
+      ["a", "ä", ""],
+      ["b", "2", "7"],
+    ]);
+  }
+});
+
+test("an event without an end is no event of ours", () => {
+  const events = new EventStream(() => expect.unreachable());
+  const part = bytes("data: x\r\n\r\n".repeat(1 << 16));
+  expect(() => {
+    for (let at = 0; at <= EVENT_CHARS; at += part.length) events.push(part);
+  }).toThrow(RangeError);
+});
