@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+CHUNK_BYTES = 4096  # what comes in crumbs is kept together up to this size: a window has 200,000 bytes
+
 
 class Ring:
     """Bytes ``start`` to ``end`` of a stream, counted from its beginning.
@@ -20,9 +22,13 @@ class Ring:
 
     def append(self, data: bytes) -> None:
         """Take in the next bytes of the stream."""
-        if data:
+        if not data:
+            return
+        if self._chunks and len(self._chunks[-1]) + len(data) <= CHUNK_BYTES:
+            self._chunks[-1] += data
+        else:
             self._chunks.append(data)
-            self.end += len(data)
+        self.end += len(data)
 
     def trim(self, offset: int) -> None:
         """Drop everything before an offset; one outside of what is held is brought inside."""

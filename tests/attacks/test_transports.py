@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from muxboard.access.principal import Link, Opened
 from muxboard.config.schema import Grant
-from muxboard.terminals.flow import MOST_BYTES, Flow
+from muxboard.terminals.backlog import Backlog
+from muxboard.terminals.flow import MOST_BYTES
 from muxboard.web.poll import Output
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN
@@ -41,17 +42,20 @@ async def test_last_words_are_not_for_those_who_may_no_longer_hear_them(programs
     assert late.output == b""
 
 
-def test_output_in_single_bytes_costs_no_record_of_each():
-    flow = Flow()
-    flow.trust()
+def test_output_in_crumbs_costs_no_record_of_each():
+    """A record takes a hundred times as much as its byte, and each request joins them anew."""
+    backlog = Backlog(MOST_BYTES)
+    backlog.flow.trust()
     tracemalloc.start()
     try:
-        for end in range(1, MOST_BYTES + 1):
-            flow.sent(end, 1)
+        for each in range(MOST_BYTES // 2):
+            backlog.add(each.to_bytes(3)[1:], sent=True)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < MOST_BYTES
+    assert len(backlog) == MOST_BYTES
+    assert backlog.since(0) == b"".join(each.to_bytes(3)[1:] for each in range(MOST_BYTES // 2))
+    assert held < 2 * MOST_BYTES
 
 
 async def test_answers_that_nobody_reads_are_given_up(programs, monkeypatch):
