@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from msgspec.structs import replace
 from tornado.ioloop import IOLoop
 
-from muxboard.problems import invalid
+from muxboard.problems import Code, Problem, invalid
+from muxboard.registry.memory import Full
 from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, byte_count, now
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tornado.iostream import IOStream
 
     from muxboard.access.principal import Principal
@@ -25,6 +29,7 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # A client may have a window's worth unread. One that acks what it never read would be sent ever more: it is
 # dropped here. Frames of one byte each have a head as well, so it is more than the window.
 HELD_BYTES = 4 * MOST_BYTES
+ANSWERS = 64  # beside one for each terminal: those that a network has lost, or another has replaced
 SILENT_S = PING_INTERVAL_S + PING_TIMEOUT_S  # a peer that takes nothing for so long is gone, on any transport
 
 
@@ -94,6 +99,23 @@ class Connection(Guard):
         if self._expiry is not None:
             IOLoop.current().remove_timeout(self._expiry)
             self._expiry = None
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of a principal's answers that are under way: whoever reads none must not fill the memory.
+
+        Raises:
+            Problem: ``rate_limited``.
+        """
+        registry, most = self.services.registry, ANSWERS + self.services.caps.per_principal
+        try:
+            lease = await registry.lease(self.request_id, {f"answers to {self.principal.key}": most})
+        except Full as error:
+            raise Problem(Code.rate_limited, f"You have {most} answers unread.", retry_after=10) from error
+        try:
+            yield
+        finally:
+            await registry.release(lease)
 
     def fresher(self, principal: Principal) -> None:
         """Somebody has shown a credential: go on for as long as it, where it is a fresher one."""

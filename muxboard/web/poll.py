@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
+from tornado.iostream import StreamClosedError
 
 from muxboard.problems import Code, Problem, invalid
 from muxboard.terminals.messages import (
@@ -23,6 +24,7 @@ from muxboard.web.views import InputTaken
 
 if TYPE_CHECKING:
     from muxboard.terminals.messages import ServerMessage
+    from muxboard.terminals.terminal import Terminal
 
 MOST_WAIT_S = 20.0  # proxies allow 30 s for an answer
 CONTROL_BYTES = 2048  # of messages in a header: nginx takes 4 KiB of all headers
@@ -50,9 +52,19 @@ class Output(Connection, Handler):
         wait = self._wait_s()
         if not terminal.has(offset):
             await self.rate()  # one that has lost its place starts a child
-        if self._gone:  # while it was let in: it must not take the terminal from another
-            return
-        drop_when_silent(self._peer, self.silent_s)  # asking is not rated, and each answer may be large
+        async with self.place():
+            if self._gone:  # while it was let in: it must not take the terminal from another
+                return
+            drop_when_silent(self._peer, self.silent_s)
+            await self._ask(terminal, offset, wait)
+            self._answer(terminal.input_offset)
+            try:
+                async with asyncio.timeout(self.silent_s):
+                    await self.finish()
+            except (StreamClosedError, TimeoutError):
+                self._peer.close()
+
+    async def _ask(self, terminal: Terminal, offset: int, wait: float) -> None:
         try:
             self.begin(terminal)
             terminal.connect(self, offset, self.client_id, asks_again=True)
@@ -63,7 +75,6 @@ class Output(Connection, Handler):
             pass
         finally:
             self.end()
-        self._answer(terminal.input_offset)
 
     def _answer(self, input_offset: int) -> None:
         self.set_header("Cache-Control", "no-store, no-transform")

@@ -42,19 +42,20 @@ class TerminalStream(Connection, Handler):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
         self.set_header("X-Accel-Buffering", "no")
-        if self._gone:  # while it was let in: it must not take the terminal from another
-            return
-        drop_when_silent(self._peer, self.silent_s)
-        try:
-            self.begin(terminal)
-            terminal.connect(self, offset, self.client_id)
-            await self._serve()
-        except StreamClosedError:
-            pass
-        except TimeoutError:
-            self._peer.close()
-        finally:
-            self.end()
+        async with self.place():
+            if self._gone:  # while it was let in: it must not take the terminal from another
+                return
+            drop_when_silent(self._peer, self.silent_s)
+            try:
+                self.begin(terminal)
+                terminal.connect(self, offset, self.client_id)
+                await self._serve()
+            except StreamClosedError:
+                pass
+            except TimeoutError:
+                self._peer.close()
+            finally:
+                self.end()
 
     async def _serve(self) -> None:
         """Send what there is to send. Raises ``TimeoutError`` when nobody takes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 import tracemalloc
@@ -14,10 +15,11 @@ from muxboard.access.principal import Link, Opened
 from muxboard.config.schema import Grant
 from muxboard.terminals.backlog import Backlog
 from muxboard.terminals.flow import MOST_BYTES
+from muxboard.web.connection import ANSWERS
 from muxboard.web.poll import Output
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN
-from tests.web.transports import TRANSPORTS, OverEvents, OverSocket, at, head
+from tests.web.transports import TRANSPORTS, OverEvents, OverRequests, OverSocket, at, head
 
 pytestmark = pytest.mark.gen_test(timeout=40)
 
@@ -81,6 +83,39 @@ async def test_answers_that_nobody_reads_are_given_up(programs, monkeypatch):
         mine.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         await soon(mine.stream.writing, "an answer that nobody reads")
         await soon(mine.stream.closed, "the end of its connection", seconds=15)
+
+
+@pytest.mark.parametrize(("kind", "what"), [(OverRequests, "output"), (OverEvents, "stream")])
+async def test_nobody_has_many_answers_unread(programs, kind, what):
+    """Each holds a window: asking is not rated, and whoever is replaced need not read that."""
+    terminal = await programs.open(FLOOD)
+    (live,) = programs.service.attacher.table
+    live._backlog.flow.trust()
+    live.pty.resume()
+    await soon(lambda: live.kept > MOST_BYTES // 2, "much to say")
+    (server,) = programs.service._servers
+    for listening in server._sockets.values():  # whoever is accepted has the same
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    asking = at(programs, kind, terminal)
+    most = ANSWERS + programs.service.services.caps.per_principal
+    with contextlib.ExitStack() as deaf:
+        for _ in range(most):
+            peer = deaf.enter_context(socket.socket())
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            peer.connect(("127.0.0.1", programs.port))
+            peer.sendall(head(programs.port, "GET", f"{asking.path}/{what}?offset=0", asking.lines))
+        await soon(
+            lambda: sum(each.stream.writing() for each in server._connections) == most, "unread answers"
+        )
+        await asking.open()
+        assert asking.status == 429
+        other = await at(programs, kind, terminal, token="person-eve").open()
+        assert other.status == 404  # nobody else is kept waiting
+        asking.cut()
+        other.cut()
+    await soon(lambda: not server._connections, "the end of all")
+    await asking.open()
+    assert asking.status == 200
 
 
 async def test_every_answer_that_nobody_reads_is_given_up(board):
