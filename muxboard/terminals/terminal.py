@@ -286,7 +286,9 @@ class Terminal:
             return
         missed = self._backlog.since(offset)
         if self._state is State.ended:
-            self._say_the_last(sink, offset, missed or b"")
+            self._hello(sink, offset if missed else self._backlog.end)
+            send_all(sink, missed or b"")
+            sink.ended(self._last_words)
             return
         old, self._sink = self._sink, None
         if old is not None:
@@ -316,11 +318,6 @@ class Terminal:
         if not self._running.drained:
             self.pty.resume()
         self._maybe_exit()
-
-    def _say_the_last(self, sink: Sink, offset: int, missed: bytes) -> None:
-        self._hello(sink, offset if missed else self._backlog.end)
-        send_all(sink, missed)
-        sink.ended(self._last_words)
 
     def _hello(self, sink: Sink, offset: int) -> None:
         sink.message(
@@ -390,8 +387,7 @@ class Terminal:
         """Tell the connection and stop; return False when it has ended before."""
         if self._state is State.ended:
             return False
-        self._state = State.ended
-        self._last_words = message
+        self._state, self._last_words = State.ended, message
         if message.reason != "exited":
             self._backlog.clear()  # nobody waits for the rest, or nobody may have it any more
         self._lifetimes.stop()
