@@ -68,6 +68,17 @@ class Flow:
         self._step = 0  # the smallest of the client's acks; 0 = none yet
 
     @property
+    def rate(self) -> float:
+        """Bytes a second that the client was seen to take; 0 = not known."""
+        return max(self._rates, default=0.0)
+
+    def skip(self, offset: int) -> None:
+        """The client is told to go on at an offset: what is on its way before it may never be acked."""
+        self.acked, self.paused, self._draining = offset, False, False
+        self._marks.clear()
+        self._round, self._full = (offset, self._clock()), False
+
+    @property
     def unproven(self) -> bool:
         """Whether the client has not acked anything yet."""
         return self._step == 0
@@ -140,7 +151,7 @@ class Flow:
         if took < max(self._base_s, SHORTEST_ROUND_S):
             return
         rate = (self.acked - began) / took
-        if self._full or rate > max(self._rates, default=0.0):
+        if self._full or rate > self.rate:
             self._rates.append(rate)
             self._fit()
         self._round, self._full = (self.acked, now), False
@@ -149,7 +160,7 @@ class Flow:
 
     def _fit(self) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
-        wanted = max(self._rates) * (self._base_s + QUEUE_S)
+        wanted = self.rate * (self._base_s + QUEUE_S)
         if self._full and self._delay_s < self._base_s + QUEUE_S / 4:
             wanted = max(wanted, 2.0 * self.window)  # nothing waited: the link takes more
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))
