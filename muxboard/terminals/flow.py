@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Flow:
 
     @property
     def rate(self) -> float:
-        """Bytes a second that the client was seen to take; 0 = not known."""
-        return max(self._rates, default=0.0)
+        """Bytes a second that the client takes as a rule; 0 = not known."""
+        return median(self._rates) if self._rates else 0.0
 
     def skip(self, offset: int) -> None:
         """The client is told to go on at an offset: what is on its way before it may never be acked."""
@@ -151,7 +152,7 @@ class Flow:
         if took < max(self._base_s, SHORTEST_ROUND_S):
             return
         rate = (self.acked - began) / took
-        if self._full or rate > self.rate:
+        if self._full or rate > max(self._rates, default=0.0):
             self._rates.append(rate)
             self._fit()
         self._round, self._full = (self.acked, now), False
@@ -160,7 +161,7 @@ class Flow:
 
     def _fit(self) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
-        wanted = self.rate * (self._base_s + QUEUE_S)
+        wanted = max(self._rates) * (self._base_s + QUEUE_S)
         if self._full and self._delay_s < self._base_s + QUEUE_S / 4:
             wanted = max(wanted, 2.0 * self.window)  # nothing waited: the link takes more
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))

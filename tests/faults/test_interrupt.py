@@ -25,8 +25,9 @@ HELD_BYTES = (
 
 def waits(live, client) -> bool:
     """Whether output waits for a link that is known to be slow, and little is on its way."""
-    known = live._backlog.flow.window < READ_BYTES and live.output_offset - client.offset < READ_BYTES
-    return known and client.offset > FIRST_BYTES and live.pty.held >= READ_BYTES - 1
+    flow, under_way = live._backlog.flow, live.output_offset - client.offset
+    known = 0 < flow.rate < 1.5 * RATE and client.offset > FIRST_BYTES
+    return known and under_way < READ_BYTES - 1 <= live.pty.held
 
 
 @pytest.mark.parametrize("kind", [OverSocket, OverEvents])
@@ -37,12 +38,12 @@ async def test_the_prompt_comes_before_what_the_kernel_held(boards, kind):  # no
     (live,) = board.service.attacher.table
     first = live.pty.pid
     async with BadLink(board.port) as link:
+        link.rate = RATE
         client = kind(link.port, path)
         board._sockets.append(client)  # cut in the end
         await client.open()
         await client.shows(PROMPT)
         await client.type(b"yes 0123456789012345678901234567890123456789\n")
-        link.rate = RATE
         async with asyncio.timeout(40):
             while not waits(live, client):
                 await client.next()
