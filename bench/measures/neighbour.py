@@ -57,14 +57,14 @@ async def measure(targets: list[Muxboard], report: Report, *, quick: bool) -> No
     name = f"{hole_s:.0f} s, {HOLE_LINK.name}, {TYPISTS} terminals beside {FLOODS} floods: p95"
     report.add(HOLE, Row(name, "ms", worst, Limit(AGAIN_MS, columns=OURS), 0))
     plain = [target for target in targets if target.name in {PLAIN, FIXED}]
-    for link in (None, *LINKS[:2]):
+    for between in (None, *LINKS[:2]):
         runs: dict[str, list[Value]] = {target.name: [] for target in plain}
-        for _ in range(1 if link or quick else 3):  # a link is the same at any time, this machine is not
+        for _ in range(1 if between or quick else 3):  # a link is the same at any time, this machine is not
             for target in plain:
-                runs[target.name].append(await _bulk(target, link, 4.0 if quick else 10.0))
+                runs[target.name].append(await _bulk(target, between, 4.0 if quick else 10.0))
         got = {name: typical(each) for name, each in runs.items()}
         ratio = Limit(0.9, {PLAIN: got[FIXED]}, ratio=True, at_least=True, columns=(PLAIN,), what="fixed")
-        report.add(BULK, Row(link.name if link else "loopback", "MB/s", got, ratio, 3))
+        report.add(BULK, Row(between.name if between else "loopback", "MB/s", got, ratio, 3))
 
 
 async def _echo(target: Muxboard, link: Link, keys: int) -> Value:
