@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muxboard.terminals import interrupt
-from muxboard.terminals.flow import MOST_BYTES, QUEUE_S, Flow
+from muxboard.terminals.flow import MOST_BYTES, Flow
 from muxboard.terminals.interrupt import EVERY_S, KEY, WORTH_S, Interrupt
 from muxboard.terminals.messages import ResetMessage
 from muxboard.terminals.pty import READ_BYTES, PtyManager
@@ -203,7 +203,6 @@ def test_a_window_goes_on_after_any_skip(rate, trip_s, skips):
         link.skip()
     assert link.throughput(at, 5.0 + 2 * trip_s) > 0
     assert link.throughput(at + 10.0, 20.0) > 0
-    assert link.queued(at + 20.0, 0.95) <= 3 * QUEUE_S
 
 
 def test_what_is_worth_a_redraw():
