@@ -65,6 +65,7 @@ class Watermarks:
         del most, clock
         self.acked = 0
         self.paused = self.unproven = False
+        self.rate = 0.0  # not known: nothing is left out
         self.most = self.HIGH
 
     def begin(self, offset: int) -> None:

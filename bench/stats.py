@@ -21,3 +21,9 @@ def typical(runs: list[Value]) -> Value:
     figures = [run for run in runs if not isinstance(run, str)]
     words = [run for run in runs if isinstance(run, str)]
     return median(figures) if len(figures) > len(words) else words[0]
+
+
+def p95(tries: list[Value]) -> Value:
+    """Return the 95th percentile; a word (such as "never") when any try ended in one."""
+    words = [each for each in tries if isinstance(each, str)]
+    return words[0] if words else percentile([float(each) for each in tries], 0.95)

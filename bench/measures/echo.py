@@ -33,9 +33,10 @@ LOST_KEYS = 3  # so many keys without an echo end a run
 class Typist:
     """Types keys one by one, each after the echo of the one before. Works in callbacks: they add little."""
 
-    def __init__(self, line: Line, keys: int) -> None:
+    def __init__(self, line: Line, keys: int, *, warm_up: int = WARM_UP, lost_s: float = LOST_S) -> None:
         self._line = line
-        self._left = keys + WARM_UP
+        self._left = keys + warm_up
+        self._lost_s = lost_s
         self._rng = random.Random(3)
         self._key = b""
         self._since = 0.0
@@ -56,7 +57,7 @@ class Typist:
             return
         self._left -= 1
         self._key = KEYS[self._left % len(KEYS) :][:1]
-        self._patience = self._line.loop.call_later(LOST_S, self._give_up)
+        self._patience = self._line.loop.call_later(self._lost_s, self._give_up)
         self._since = time.perf_counter()
         self._line.send(self._key)
 

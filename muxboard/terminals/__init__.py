@@ -4,6 +4,7 @@
 - ``ring``      pure: output by absolute offset
 - ``flow``      pure: how much may be read before the browser has parsed what it got
 - ``stall``     pure: whether what waits for a client has become stale
+- ``interrupt`` when a ^C has been taken, and what is worth leaving out then
 - ``backlog``   pure: the three together: what is read and not parsed
 - ``pty``       the child and its PTY, on terminado's manager
 - ``sink``      where its output goes

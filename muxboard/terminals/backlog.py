@@ -102,6 +102,10 @@ class Backlog:
         """Whether a redraw may come now in place of what is held, which has become stale; it is counted."""
         return self._stall.skip()
 
+    def takes_s(self, size: int) -> float:
+        """Return how long the client takes for so many bytes; 0 where that is not known."""
+        return size / self.flow.rate if self.flow.rate else 0.0
+
     def clear(self) -> None:
         """Drop everything; the stream goes on where it is."""
         self._ring.clear()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,6 +68,17 @@ class Flow:
         self._full = False  # whether the window was full in it
         self._draining = False
         self._step = 0  # the smallest of the client's acks; 0 = none yet
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second that the client takes as a rule; 0 = not known."""
+        return median(self._rates) if self._rates else 0.0
+
+    def skip(self, offset: int) -> None:
+        """The client is told to go on at an offset: what is on its way before it may never be acked."""
+        self.acked, self.paused, self._draining = offset, False, False
+        self._marks.clear()
+        self._round, self._full = (offset, self._clock()), False
 
     @property
     def unproven(self) -> bool:

@@ -32,6 +32,7 @@ FRAME_BYTES = 1 << 16  # the largest frame, and what one turn of the loop takes 
 # flood beside it takes in its own. Others count as at work for so long after they last were.
 SHARED_BYTES = 1 << 13
 SHARED_S = 0.15
+_TIOCGPTPEER = 0x5441  # ioctl_tty(2); Python has no name for it
 GRACE_S = 1.0  # between SIGHUP, SIGTERM and SIGKILL
 
 
@@ -140,6 +141,26 @@ class Pty:
     def waiting(self) -> bool:
         """Whether input waits for the child."""
         return bool(self._queue)
+
+    @property
+    def held(self) -> int:
+        """Bytes of output that can be read now, at least; the kernel tells of ``READ_BYTES`` at most."""
+        return unread(self.fd) if not self._closed else 0
+
+    @property
+    def taken(self) -> bool:
+        """Whether the child has read all that was written."""
+        if self._closed or self._queue:
+            return False
+        flags = os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            slave = fcntl.ioctl(self.fd, _TIOCGPTPEER, flags)
+        except OSError:  # the child has gone
+            return False
+        try:
+            return unread(slave) == 0
+        finally:
+            os.close(slave)
 
     def resize(self, cols: int, rows: int) -> None:
         """Set the size; the kernel tells the child when it changed."""
@@ -284,6 +305,12 @@ class PtyManager(TermManagerBase):
         if self._events.pop(pty.fd, None) is not None:
             del self.ptys_by_fd[pty.fd]
             IOLoop.current().remove_handler(pty.fd)
+
+
+def unread(fd: int) -> int:
+    """Return how many bytes a terminal's reader could read now."""
+    size: bytes = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+    return int(struct.unpack("i", size)[0])
 
 
 def set_size(fd: int, cols: int, rows: int) -> None:

@@ -12,6 +12,7 @@ from muxboard.problems import Code, Problem
 from muxboard.terminals.backlog import Backlog
 from muxboard.terminals.clients import Clients
 from muxboard.terminals.flow import MOST_BYTES
+from muxboard.terminals.interrupt import WORTH_S, Interrupt
 from muxboard.terminals.lifetimes import Lifetimes
 from muxboard.terminals.messages import (
     ExitMessage,
@@ -108,6 +109,7 @@ class Terminal:
         self._last_words = exit_message("failed")
         self._exit_told = False
         self._first_ack = Timer()  # until a client that acks nothing is trusted
+        self._interrupt = Interrupt(self._interrupted)
         self._running = Running(
             spawn,
             retire,
@@ -230,6 +232,20 @@ class Terminal:
             return False
         return True
 
+    def _interrupted(self) -> bool:
+        """A ^C was taken: leave out what would come before its answer, where that takes long."""
+        if self._sink is None or not self._redraws or self._running.ended or not self.pty.taken:
+            return False
+        if self._backlog.takes_s(self.pty.held) < WORTH_S:
+            return False
+        try:
+            self._draw_anew()
+        except OSError:
+            return False
+        self._backlog.flow.skip(self._backlog.end)
+        self._sink.message(ResetMessage(offset=self._backlog.end))
+        return True
+
     # --- input
 
     def input(self, data: bytes, at: int | None = None) -> int:
@@ -254,6 +270,7 @@ class Terminal:
         self.input_offset += len(data)
         self._lifetimes.typed()
         self.pty.write(data)
+        self._interrupt.typed(data)
         if self.pty.queued > self._most_input:
             self._on_end(self, "overflow")
         return self.input_offset
@@ -394,6 +411,7 @@ class Terminal:
         self._size.stop()
         self._running.stop()
         self._first_ack.stop()
+        self._interrupt.stop()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.ended(message)

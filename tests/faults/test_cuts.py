@@ -189,9 +189,12 @@ async def test_a_stream_that_nobody_takes_is_let_go(programs, monkeypatch):
 
     monkeypatch.setattr(TerminalStream, "silent_s", 0.5)
     monkeypatch.setattr(TerminalStream, "keepalive_s", 0.1)
+    # Not before the client has stopped reading, however busy the machine is: it could take it all.
+    monkeypatch.setattr("muxboard.terminals.terminal.FIRST_ACK_S", 3600.0)
     terminal = await programs.open("exec yes 0123456789012345678901234567890123456789")
     (live,) = programs.service.attacher.table
     client = TRANSPORTS["sse"](programs.port, f"{programs.base}api/v1/terminals/{terminal}")
+    programs._sockets.append(client)  # cut in the end
     await client.open()
     await client.message("hello")
     client.reader._transport.pause_reading()

@@ -66,6 +66,7 @@ class Link:
         self.acked = 0  # by the browser
         self.delays: list[tuple[float, float]] = []  # when sent, and how long ahead of it was queued
         self._link_free = self._parser_free = 0.0
+        self._skipped = 0
         self._timer = False
         self._waits = False
 
@@ -87,6 +88,12 @@ class Link:
         self.clock.at(self._link_free + self.trip_s / 2, lambda: self._arrive(end, size))
         self.clock.at(now + 20e-6, self.read)
 
+    def skip(self) -> None:
+        """The browser is told to go on here: it acks nothing of what is on its way."""
+        self._skipped = self.acked = self.parsed = self.end
+        self.flow.skip(self.end)
+        self.read()
+
     def _trust(self) -> None:
         self._waits = False
         if self.flow.unproven:
@@ -98,6 +105,8 @@ class Link:
         self.clock.at(self._parser_free, lambda: self._parse(end))
 
     def _parse(self, end: int) -> None:
+        if end <= self._skipped:
+            return
         self.parsed = end
         if self.parsed - self.acked >= self.step:
             self._ack()
