@@ -32,7 +32,7 @@ async def test_hello_comes_first_and_says_all(board, kind):
     hello = await client.next()
     assert hello == {
         "type": "hello", "id": terminal, "mode": "control", "offset": 0, "input_offset": 0,
-        "window": MOST_BYTES, "cols": 90, "rows": 30,
+        "window": MOST_BYTES, "replay": hello["replay"], "cols": 90, "rows": 30,
     }  # fmt: skip
     await client.echoes()
     client.cut()
