@@ -307,7 +307,7 @@ class Terminal:
             offset = self._backlog.end
         same_link = self._clients.take(client_id, asks_again=asks_again and missed is not None)
         self._backlog.goes_on(offset, same_link=same_link)
-        self._hello(sink, offset)
+        self._hello(sink, offset, len(missed or b""))
         if missed is None:
             sink.message(ResetMessage(offset=offset))
         else:
@@ -318,11 +318,11 @@ class Terminal:
         self._maybe_exit()
 
     def _say_the_last(self, sink: Sink, offset: int, missed: bytes) -> None:
-        self._hello(sink, offset if missed else self._backlog.end)
+        self._hello(sink, offset if missed else self._backlog.end, len(missed))
         send_all(sink, missed)
         sink.ended(self._last_words)
 
-    def _hello(self, sink: Sink, offset: int) -> None:
+    def _hello(self, sink: Sink, offset: int, replay: int = 0) -> None:
         sink.message(
             HelloMessage(
                 id=self.id,
@@ -330,6 +330,7 @@ class Terminal:
                 offset=offset,
                 input_offset=self.input_offset,
                 window=self._backlog.flow.most,
+                replay=replay,
                 cols=self.cols,
                 rows=self.rows,
             )

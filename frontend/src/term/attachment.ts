@@ -26,9 +26,9 @@ const CARRY_MS = 30_000;
 const ANSWER_MS = 4_000;
 
 export interface AttachmentListener {
-  /** `late`: what comes first was said a while ago, and its questions must not be answered any more. */
-  hello(message: HelloMessage, late: boolean): void;
-  output(bytes: Uint8Array, parsed: () => void): void;
+  hello(message: HelloMessage): void;
+  /** `late`: it was said a while ago, and its questions must not be answered any more. */
+  output(bytes: Uint8Array, parsed: () => void, late: boolean): void;
   reset(): void;
   notice(message: NoticeMessage): void;
   changed(): void;
@@ -144,9 +144,13 @@ export class Attachment extends Disposable {
       this.#letGo(false);
       this.listener.reset();
     }
+    let late = false;
     const link = new Link(id, this.mode, {
-      hello: (message, resumed) => this.listener.hello(message, resumed || Date.now() - asked > ANSWER_MS),
-      output: (bytes, parsed) => this.listener.output(bytes, parsed),
+      hello: (message, resumed) => {
+        late = resumed || Date.now() - asked > ANSWER_MS;
+        this.listener.hello(message);
+      },
+      output: (bytes, parsed, replayed) => this.listener.output(bytes, parsed, replayed && late),
       reset: () => this.listener.reset(),
       notice: (message) => this.listener.notice(message),
       exit: (message) => this.#exit(message),
