@@ -2,11 +2,13 @@ import { callsOf, socketUrl, subprotocols } from "../api/terminals.ts";
 import { type Places, places, untilHidden } from "../lib/places.ts";
 import type { Blockage, Socket } from "./connection.ts";
 import { PollSocket } from "./poll-socket.ts";
+import { PollWait } from "./poll-wait.ts";
 import { SseSocket } from "./sse-socket.ts";
 import { Chooser, type Transport } from "./transport.ts";
 
 /** One for all terminals of the page: they have one network. */
 const chooser = new Chooser();
+const wait = new PollWait();
 
 /** Opens one terminal's sockets, each by what gets through and by what this browser has connections for. */
 export class Carrier {
@@ -46,7 +48,7 @@ export class Carrier {
     const socket =
       this.#now === "sse"
         ? new SseSocket(calls, offset, this.client)
-        : new PollSocket(calls, offset, this.client, place !== null);
+        : new PollSocket(calls, offset, this.client, place !== null, wait);
     if (place) socket.own(untilHidden(place));
     return socket;
   }
