@@ -42,8 +42,7 @@ export class Carrier {
     const place = chosen === "websocket" ? null : this.room.take();
     this.#crowded = chosen === "sse" && !place;
     this.#now = this.#crowded ? "poll" : chosen;
-    if (this.#now === "websocket")
-      return new WebSocket(socketUrl(this.id, offset, this.client), subprotocols());
+    if (this.#now === "websocket") return this.#socket(offset);
     const calls = callsOf(this.id);
     const socket =
       this.#now === "sse"
@@ -51,6 +50,27 @@ export class Carrier {
         : new PollSocket(calls, offset, this.client, place !== null, wait);
     if (place) socket.own(untilHidden(place));
     return socket;
+  }
+
+  /** Now and then, where something else carries it: a socket, to see whether one gets through by now. */
+  aside(offset: number): Socket | null {
+    return this.#now !== "websocket" && chooser.aside() ? this.#socket(offset) : null;
+  }
+
+  triedAside(through: boolean, disturbed: boolean): void {
+    chooser.triedAside(through, disturbed);
+    if (!through) return;
+    this.#now = "websocket";
+    this.#crowded = false;
+  }
+
+  /** The network may be another one. */
+  changed(): void {
+    chooser.changed();
+  }
+
+  #socket(offset: number): Socket {
+    return new WebSocket(socketUrl(this.id, offset, this.client), subprotocols());
   }
 
   greeted(): void {

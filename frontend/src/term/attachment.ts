@@ -67,10 +67,19 @@ export class Attachment extends Disposable {
     super();
     this.own({ dispose: () => this.#letGo() });
     const wake = (): void => this.#wake();
-    this.own(listen(window, "online", wake));
+    this.own(
+      listen(window, "online", () => {
+        this.#carrier?.changed();
+        wake();
+      }),
+    );
     this.own(listen(document, "visibilitychange", () => !document.hidden && wake()));
     this.own(
-      listen<PageTransitionEvent>(window, "pageshow", (e) => e.persisted && this.#connection?.reopen()),
+      listen<PageTransitionEvent>(window, "pageshow", (e) => {
+        if (!e.persisted) return;
+        this.#carrier?.changed();
+        this.#connection?.reopen();
+      }),
     );
     // A terminal left behind by a closed tab would count against the person's limit until it times out.
     this.own(listen<PageTransitionEvent>(window, "pagehide", (e) => !e.persisted && this.#goodbye()));
@@ -165,6 +174,11 @@ export class Attachment extends Disposable {
       patience: () => carrier.patience,
       greeted: () => carrier.greeted(),
       blocked: (how) => carrier.blocked(how),
+      aside: (offset) => carrier.aside(offset),
+      triedAside: (through, disturbed) => {
+        carrier.triedAside(through, disturbed);
+        this.listener.changed();
+      },
       probe: () => probeTerminal(id),
       lost: (why) => this.#lost(why),
       hidden: () => document.hidden,
