@@ -28,13 +28,15 @@ MIN_ROWS, MAX_ROWS = 5, 300
 
 class HelloMessage(Struct, frozen=True, tag_field="type", tag="hello"):
     """Always first: output goes on at ``offset``, the server has ``input_offset`` bytes of input, and at
-    most ``window`` bytes are sent beyond the last ack."""
+    most ``window`` bytes are sent beyond the last ack. The first ``replay`` bytes of output were said before
+    this connection."""
 
     id: str
     mode: TerminalMode
     offset: int
     input_offset: int
     window: int
+    replay: int
     cols: int
     rows: int
 

@@ -266,7 +266,13 @@ class PtyManager(TermManagerBase):
             raise
         finally:
             os.close(slave)
-        pty = Pty(self, child, master)
+        try:
+            pty = Pty(self, child, master)
+        except BaseException:  # no descriptor is left to watch it by
+            os.close(master)
+            child.kill()
+            child.wait()
+            raise
         self.start_reading(pty)
         return pty
 

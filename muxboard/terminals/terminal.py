@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from muxboard.terminals.sink import Sink
     from muxboard.terminals.target import Target
 
-TYPED_S = 0.25  # what was typed so long ago is tmux's; before, it would go with the child that took it
+TYPED_S = 0.6  # what was typed so long ago is tmux's; it holds an ESC back for half a second
 FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
 
 
@@ -303,7 +303,7 @@ class Terminal:
             return
         missed = self._backlog.since(offset)
         if self._state is State.ended:
-            self._hello(sink, offset if missed else self._backlog.end)
+            self._hello(sink, offset if missed else self._backlog.end, len(missed or b""))
             send_all(sink, missed or b"")
             sink.ended(self._last_words)
             return
@@ -326,7 +326,7 @@ class Terminal:
             offset = self._backlog.end
         same_link = self._clients.take(client_id, asks_again=asks_again and missed is not None)
         self._backlog.goes_on(offset, same_link=same_link)
-        self._hello(sink, offset)
+        self._hello(sink, offset, len(missed or b""))
         if missed is None:
             sink.message(ResetMessage(offset=offset))
         else:
@@ -336,7 +336,7 @@ class Terminal:
             self.pty.resume()
         self._maybe_exit()
 
-    def _hello(self, sink: Sink, offset: int) -> None:
+    def _hello(self, sink: Sink, offset: int, replay: int = 0) -> None:
         sink.message(
             HelloMessage(
                 id=self.id,
@@ -344,6 +344,7 @@ class Terminal:
                 offset=offset,
                 input_offset=self.input_offset,
                 window=self._backlog.flow.most,
+                replay=replay,
                 cols=self.cols,
                 rows=self.rows,
             )

@@ -51,7 +51,7 @@ def carried_by(terminal: Terminal, transport: str) -> Terminal:
     words = WORDS[transport]
     shown = terminal.page.get_by_test_id("transport")
     if words is None:
-        expect(shown).to_have_count(0)
+        expect(shown).to_have_count(0, timeout=15_000)
     else:
         expect(shown).to_have_text(words)
         assert len(shown.get_attribute("title") or "") > 40

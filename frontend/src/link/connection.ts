@@ -2,6 +2,8 @@ import type { Presence } from "../api/terminals.ts";
 import { Backoff } from "../lib/backoff.ts";
 import { Disposable, Timer } from "../lib/disposable.ts";
 import type { Link, Wire } from "./link.ts";
+import { readMessage } from "./message.ts";
+import { PATIENCE_MS } from "./transport.ts";
 
 /** A socket that neither opens nor fails: some proxies do that. `patience` of the owner takes its place. */
 export const CONNECT_MS = 8_000;
@@ -12,6 +14,9 @@ export const TICK_MS = 5_000;
 export const SLEPT_MS = 25_000;
 /** Browsers run timers of hidden tabs once a minute: only a longer jump is sleep there. */
 export const SLEPT_HIDDEN_MS = 150_000;
+
+/** Output that came so lately may go on, and a socket that takes over would have missed some of it. */
+export const LULL_MS = 250;
 
 /** The part of WebSocket that this file uses; tests bring their own. */
 export interface Socket extends Wire {
@@ -38,6 +43,10 @@ export interface ConnectionOptions {
   greeted?: () => void;
   /** The network is up, but not for this socket. Returns whether `open` has another way, to be tried at once. */
   blocked?: (how: Blockage) => boolean;
+  /** Now and then: a better kind of socket, to be tried while the other one goes on. */
+  aside?: (offset: number) => Socket | null;
+  /** Whether it got through, and whether the other one was replaced by it before. */
+  triedAside?: (through: boolean, disturbed: boolean) => void;
   hidden?: () => boolean;
   now?: () => number;
   random?: () => number;
@@ -55,11 +64,14 @@ const CLOSE_CODES: Record<number, Loss> = {
 /** Keeps one Link on a socket: opens, watches, reopens. Ends with the Link's exit or with `lost`. */
 export class Connection extends Disposable {
   #socket: Socket | null = null;
+  #aside: Socket | null = null;
   #backoff: Backoff;
   #retry = this.own(new Timer());
   #watchdog = this.own(new Timer());
+  #trial = this.own(new Timer());
   #tick = this.own(new Timer());
   #ticked = 0;
+  #saidAt = 0;
 
   constructor(
     readonly link: Link,
@@ -107,8 +119,8 @@ export class Connection extends Disposable {
     });
     socket.addEventListener("message", ({ data }) => {
       if (socket !== this.#socket) return;
-      if (typeof data === "string") this.link.text(data);
-      else if (data instanceof ArrayBuffer) this.link.binary(new Uint8Array(data));
+      if (this.#aside && isReplaced(data)) this.#replaced();
+      else this.#hear(data);
       if (this.link.connected && this.#watchdog.running) {
         this.#watchdog.stop();
         this.#backoff.reset();
@@ -116,6 +128,59 @@ export class Connection extends Disposable {
       }
     });
     socket.addEventListener("close", ({ code }) => this.#failed(socket, code));
+  }
+
+  #hear(data: unknown): void {
+    if (typeof data === "string") this.link.text(data);
+    else if (data instanceof ArrayBuffer) {
+      this.#saidAt = this.#now();
+      this.link.binary(new Uint8Array(data));
+    }
+  }
+
+  /** Opens a better socket beside the one that carries; with its hello it takes over, and nothing is seen of it. */
+  #tryAside(): void {
+    if (this.#aside || !this.link.connected || this.options.hidden?.()) return;
+    if (this.#now() - this.#saidAt < LULL_MS) return;
+    const socket = this.options.aside?.(this.link.outOffset);
+    if (!socket) return;
+    socket.binaryType = "arraybuffer";
+    this.#aside = socket;
+    this.#trial.start(PATIENCE_MS.websocket, () => this.#failedAside(socket));
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#aside && typeof data === "string") this.#takeOver(socket);
+      if (socket === this.#socket) this.#hear(data);
+    });
+    socket.addEventListener("close", ({ code }) => {
+      if (socket === this.#aside) this.#failedAside(socket);
+      else this.#failed(socket, code);
+    });
+  }
+
+  #takeOver(socket: Socket): void {
+    this.#aside = null;
+    this.#drop();
+    this.#socket = socket;
+    this.link.connect(socket);
+    this.options.triedAside?.(true, false);
+  }
+
+  #failedAside(socket: Socket): void {
+    if (socket !== this.#aside) return;
+    this.#aside = null;
+    this.#trial.stop();
+    socket.close();
+    const disturbed = !this.#socket;
+    this.options.triedAside?.(false, disturbed);
+    if (disturbed) this.reopen();
+  }
+
+  /** By the socket aside, whose hello is on its way; or by somebody else, then it will be told so. */
+  #replaced(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.link.cut();
   }
 
   #failed(socket: Socket, code: number, how: Blockage = code === SILENT ? "silent" : "refused"): void {
@@ -144,6 +209,9 @@ export class Connection extends Disposable {
     this.#socket = null;
     this.#watchdog.stop();
     this.#retry.stop();
+    this.#trial.stop();
+    this.#aside?.close();
+    this.#aside = null;
     socket?.close();
     this.link.cut();
   }
@@ -163,6 +231,12 @@ export class Connection extends Disposable {
       const slept = this.#slept();
       this.#watchClock();
       if (slept) this.reopen();
+      else this.#tryAside();
     });
   }
+}
+
+function isReplaced(data: unknown): boolean {
+  const message = typeof data === "string" ? readMessage(data) : null;
+  return message?.type === "exit" && message.reason === "replaced";
 }

@@ -33,8 +33,11 @@ class FakeTerminal implements LinkListener {
   hello(_: unknown, resumed: boolean): void {
     this.seen.push(resumed ? "resumed" : "hello");
   }
-  output(bytes: Uint8Array, parsed: () => void): void {
-    this.drawn += new TextDecoder().decode(bytes);
+  replayed = "";
+  output(bytes: Uint8Array, parsed: () => void, replayed: boolean): void {
+    const text = new TextDecoder().decode(bytes);
+    this.drawn += text;
+    if (replayed) this.replayed += text;
     this.unparsed.push(parsed);
   }
   reset(): void {
@@ -147,6 +150,20 @@ describe("resume of output", () => {
     for (const part of ["b", "cd", "efgh", "i"]) link.binary(bytes(part));
     expect(term.drawn).toBe("abcdefghi");
     expect(link.outOffset).toBe(9);
+  });
+
+  test("what was said before is told from what is new, however it is cut into frames", () => {
+    link.binary(bytes("abcd"));
+    connect({ offset: 2, replay: 5 });
+    for (const part of ["c", "de", "f", "gXY", "Z"]) link.binary(bytes(part));
+    expect(term.drawn).toBe("abcdefgXYZ");
+    expect(term.replayed).toBe("efg");
+    connect({ offset: 10, replay: 0 });
+    link.binary(bytes("new"));
+    connect({ offset: 13, replay: 5 });
+    link.text(JSON.stringify({ type: "reset", offset: 50 }));
+    link.binary(bytes("drawn"));
+    expect(term.replayed).toBe("efg");
   });
 
   test("a gap without a reset is treated as a reset", () => {

@@ -28,8 +28,11 @@ export interface Wire {
 /** What the Link tells its terminal. */
 export interface LinkListener {
   hello(message: HelloMessage, resumed: boolean): void;
-  /** Call `parsed` when the terminal has worked these bytes off: that opens the window again. */
-  output(bytes: Uint8Array, parsed: () => void): void;
+  /**
+   * Call `parsed` when the terminal has worked these bytes off: that opens the window again.
+   * `replayed`: they were said before this connection.
+   */
+  output(bytes: Uint8Array, parsed: () => void, replayed: boolean): void;
   reset(): void;
   notice(message: NoticeMessage): void;
   exit(message: ExitMessage): void;
@@ -124,15 +127,23 @@ export class Link extends Disposable {
     const known = Math.max(0, this.#skip);
     const bytes = known === 0 ? frame : frame.subarray(Math.min(known, frame.length));
     this.#skip -= frame.length - bytes.length;
+    const replayed = Math.min(bytes.length, Math.max(0, this.#replayEnd - this.#received));
+    this.#output(bytes.subarray(0, replayed), true);
+    this.#output(bytes.subarray(replayed), false);
+  }
+  #skip = 0;
+  #replayEnd = 0;
+
+  #output(bytes: Uint8Array, replayed: boolean): void {
     if (bytes.length === 0) return;
     this.#received += bytes.length;
     const end = this.#received;
     const epoch = this.#epoch;
-    this.listener.output(bytes, () => {
+    const parsed = (): void => {
       if (epoch === this.#epoch) this.#parsedTo(end);
-    });
+    };
+    this.listener.output(bytes, parsed, replayed);
   }
-  #skip = 0;
 
   /** Types bytes. Returns false when they were refused (view mode, ended, too much waiting). */
   type(bytes: Uint8Array): boolean {
@@ -177,6 +188,7 @@ export class Link extends Disposable {
     }
     this.#acked = Math.min(message.offset, this.#parsed);
     this.#skip = this.#received - message.offset;
+    this.#replayEnd = message.offset + (message.replay ?? 0);
     if (!this.#input.rewind(message.input_offset) && resumed) {
       this.#say("warning", "input_lost", "Some of what was typed before the cut was lost.");
     }
@@ -197,6 +209,7 @@ export class Link extends Disposable {
     this.#parsed = offset;
     this.#acked = offset;
     this.#skip = 0;
+    this.#replayEnd = 0;
     this.listener.reset();
   }
 

@@ -1,16 +1,27 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { FakeCalls, hello, PROBLEM, settled } from "./fake-calls.ts";
-import { PollSocket, SHORT_WAIT_S, SLACK_MS, UNPARSED_BYTES, WAIT_S } from "./poll-socket.ts";
+import { PollSocket, SLACK_MS, UNPARSED_BYTES } from "./poll-socket.ts";
+import { PollWait, SHORT_WAIT_S, WAIT_S } from "./poll-wait.ts";
+import { AGAIN_MS } from "./transport.ts";
 
 let calls: FakeCalls;
 let socket: PollSocket;
 let heard: unknown[];
+let memory: Map<string, number>;
+
+/** What another load of the page knows. */
+const remembered = (): PollWait =>
+  new PollWait({
+    readNumber: (key, fallback) => memory.get(key) ?? fallback,
+    writeNumber: (key, value) => void memory.set(key, value),
+  });
 
 beforeEach(() => {
   vi.useFakeTimers();
   calls = new FakeCalls();
   heard = [];
-  socket = new PollSocket(calls.call, 40, "me");
+  memory = new Map();
+  socket = new PollSocket(calls.call, 40, "me", true, remembered());
   socket.addEventListener("open", () => heard.push("open"));
   socket.addEventListener("message", ({ data }) =>
     heard.push(
@@ -102,6 +113,71 @@ test("an answer that does not come is a cut", async () => {
   expect(heard).toEqual(["open", "hello"]);
   vi.advanceTimersByTime(1);
   expect(heard).toEqual(["open", "hello", 1006]);
+});
+
+const waits = (): number[] => calls.paths.map((path) => Number(/wait=(\d+)/.exec(path)?.[1]));
+
+test.each([504, 502, 408, 524, 0])(
+  "a proxy that gives up early with %d is asked for less, unseen",
+  async (status) => {
+    await answer(40, "");
+    for (const allowed of [5_000, 2_500, 2_500]) {
+      vi.advanceTimersByTime(Math.min(allowed, 1000 * (waits().at(-1) as number)));
+      if (1000 * (waits().at(-1) as number) < allowed) await answer(40, "");
+      else if (status) await calls.last.answer(status, "<html>", { "Content-Type": "text/html" });
+      else await calls.last.fail();
+    }
+    expect(waits()).toEqual([0, WAIT_S, 3, SHORT_WAIT_S, SHORT_WAIT_S]);
+    await answer(40, "abc");
+    expect(heard).toEqual(["open", "hello", "abc"]);
+    expect(remembered().seconds).toBe(SHORT_WAIT_S);
+  },
+);
+
+test("a proxy that gives up at once, or however little it is asked for, is a cut", async () => {
+  await answer(40, "");
+  await calls.last.answer(504, "");
+  expect(heard).toEqual(["open", "hello", 1006]);
+  expect(remembered().seconds).toBe(WAIT_S);
+  expect(remembered().gaveUp(SHORT_WAIT_S, 2_000)).toBe(false);
+});
+
+test("a network that goes is a cut: what is asked again fails at once", async () => {
+  await answer(40, "");
+  vi.advanceTimersByTime(9_000);
+  await calls.last.fail();
+  await calls.last.fail();
+  expect(heard).toEqual(["open", "hello", 1006]);
+});
+
+test("an answer that never comes is asked for less by the next connection", async () => {
+  await answer(40, "");
+  vi.advanceTimersByTime(WAIT_S * 1000 + SLACK_MS);
+  expect(heard).toEqual(["open", "hello", 1006]);
+  expect(remembered().seconds).toBe(WAIT_S / 2);
+});
+
+test("a shorter wait is remembered, and after a while a longer one is tried", async () => {
+  remembered().gaveUp(WAIT_S, 5_000);
+  vi.advanceTimersByTime(AGAIN_MS - 1);
+  expect(remembered().seconds).toBe(3);
+  vi.advanceTimersByTime(1);
+  expect(remembered().seconds).toBe(6);
+  remembered().gaveUp(6, 5_000);
+  expect(remembered().seconds).toBe(3);
+  vi.advanceTimersByTime(AGAIN_MS);
+  remembered().waited(6);
+  expect(remembered().seconds).toBe(6);
+  for (let turn = 0; turn < 5; turn++) {
+    vi.advanceTimersByTime(AGAIN_MS);
+    remembered().waited(remembered().seconds);
+  }
+  expect(remembered().seconds).toBe(WAIT_S);
+});
+
+test.each([Number.NaN, -1, 0, 1e9])("a memory of %d is none", (nonsense) => {
+  memory.set("poll.wait", nonsense).set("poll.wait.at", Date.now());
+  expect(remembered().seconds).toBe(WAIT_S);
 });
 
 test("where connections are scarce it keeps none for long, and what waits goes behind what is typed", async () => {

@@ -2,15 +2,14 @@ import type { Call } from "../api/terminals.ts";
 import { CallSocket } from "./call-socket.ts";
 import { closeCode } from "./close-code.ts";
 import { readMessage } from "./message.ts";
+import { PollWait, SHORT_WAIT_S } from "./poll-wait.ts";
 
-/** Proxies allow 30 s for an answer. */
-export const WAIT_S = 20;
-/** How long each answer may wait where connections are scarce: others want one, too. */
-export const SHORT_WAIT_S = 2;
 /** Beyond the wait: an answer that has not begun by then, or has stopped for so long, will not come. */
 export const SLACK_MS = 10_000;
 /** Asking says that everything before was parsed: so it waits until nearly everything was. */
 export const UNPARSED_BYTES = 64 * 1024;
+/** What proxies say that wait no longer. */
+const IMPATIENT = [408, 502, 504, 524];
 
 /** A terminal by plain requests: what is new is asked for again and again, each time from where the last ended. */
 export class PollSocket extends CallSocket {
@@ -18,12 +17,13 @@ export class PollSocket extends CallSocket {
   #parsed: number;
   #room: (() => void) | null = null;
 
-  /** @param patient Whether it may keep a connection for itself. */
+  /** @param patient Whether it may keep a connection for itself: where they are scarce, others want one, too. */
   constructor(
     call: Call,
     offset: number,
     client: string,
     readonly patient = true,
+    readonly wait = new PollWait(),
   ) {
     super(call, offset, client);
     this.#received = offset;
@@ -55,10 +55,10 @@ export class PollSocket extends CallSocket {
 
   /** One request; returns the close code when it was the last. */
   async #ask(first: boolean): Promise<number | null> {
-    const wait = first ? 0 : this.patient ? WAIT_S : SHORT_WAIT_S;
-    this.#within(wait * 1000 + SLACK_MS);
-    const path = `output?offset=${this.#received}&wait=${wait}&client=${this.client}`;
-    const response = await this.call(path, { signal: this.signal, waits: !first });
+    const wait = first ? 0 : this.patient ? this.wait.seconds : SHORT_WAIT_S;
+    const response = await this.#answer(wait);
+    if (response === null) return null;
+    if (response.status === 204) this.wait.waited(wait);
     const begins = Number(response.headers.get("Muxboard-Offset") ?? "-1");
     if (!response.ok || !Number.isSafeInteger(begins) || begins < 0) return closeCode(response);
     if (first) this.opened();
@@ -86,6 +86,22 @@ export class PollSocket extends CallSocket {
     return after.length > 0 ? 1000 : null;
   }
 
+  /** The head of an answer; null: something gave up waiting for it, and it is asked for again. */
+  async #answer(wait: number): Promise<Response | null> {
+    const asked = Date.now();
+    const impatient = (): boolean => this.wait.gaveUp(wait, Date.now() - asked);
+    this.#within(wait * 1000 + SLACK_MS, impatient);
+    const path = `output?offset=${this.#received}&wait=${wait}&client=${this.client}`;
+    try {
+      const response = await this.call(path, { signal: this.signal, waits: wait > 0 });
+      if (!IMPATIENT.includes(response.status) || !impatient()) return response;
+      await response.arrayBuffer(); // read to its end, the connection can be used again
+    } catch (error) {
+      if (this.disposed || !impatient()) throw error;
+    }
+    return null;
+  }
+
   async #read(response: Response): Promise<void> {
     const reader = response.body?.getReader();
     while (reader) {
@@ -97,8 +113,12 @@ export class PollSocket extends CallSocket {
     }
   }
 
-  #within(ms: number): void {
-    if (!this.disposed) this.silence.start(ms, () => this.fail(1006));
+  #within(ms: number, late?: () => void): void {
+    if (this.disposed) return;
+    this.silence.start(ms, () => {
+      late?.();
+      this.fail(1006);
+    });
   }
 
   async #untilRoom(): Promise<void> {

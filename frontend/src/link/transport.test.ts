@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AGAIN_MS, Chooser, KNOWN_PATIENCE_MS, type Memory, PATIENCE_MS } from "./transport.ts";
+import { AGAIN_MS, Chooser, KNOWN_PATIENCE_MS, type Memory, PATIENCE_MS, SOON_MS } from "./transport.ts";
 
 class FakeMemory implements Memory {
   kept = new Map<string, string>();
@@ -11,7 +11,11 @@ class FakeMemory implements Memory {
 
 let clock = 1_000_000;
 function chooser(memory = new FakeMemory()): Chooser {
-  return new Chooser(memory, () => clock);
+  return new Chooser(
+    memory,
+    () => clock,
+    () => 0.5,
+  );
 }
 /** What a later load of the page finds, after this one has come down to `worked`. */
 function remembered(worked: "websocket" | "sse" | "poll"): FakeMemory {
@@ -123,4 +127,46 @@ test("what the service does not offer is never tried", () => {
   const odd = chooser();
   odd.offer(["something new"]);
   expect(odd.begin()).toBe("websocket");
+});
+
+test("a socket is tried beside what carries every now and then, not by all pages at once", () => {
+  const page = chooser(remembered("sse"));
+  const other = new Chooser(
+    new FakeMemory(),
+    () => clock,
+    () => 0,
+  );
+  expect(page.aside()).toBe(false);
+  clock += AGAIN_MS;
+  expect([page.aside(), other.aside()]).toEqual([false, true]);
+  clock += AGAIN_MS / 4;
+  expect([page.aside(), page.aside(), other.aside()]).toEqual([true, false, false]);
+  page.triedAside(false, false);
+  clock += 1.25 * AGAIN_MS - 1;
+  expect(page.aside()).toBe(false);
+  clock += 1;
+  expect(page.aside()).toBe(true);
+  page.triedAside(false, true);
+  clock += 3 * AGAIN_MS;
+  expect(page.aside()).toBe(false); // it cut somebody's terminal
+});
+
+test("another network is another chance, soon", () => {
+  const page = chooser(remembered("poll"));
+  page.changed();
+  expect(page.aside()).toBe(false);
+  clock += SOON_MS / 2;
+  expect(page.aside()).toBe(true);
+  expect(page.begin()).toBe("poll");
+  const memory = page.memory as FakeMemory;
+  page.triedAside(true, false);
+  expect(page.begin()).toBe("websocket");
+  expect(chooser(memory).begin()).toBe("websocket");
+});
+
+test("a socket that is not offered is not tried beside anything", () => {
+  const page = chooser(remembered("sse"));
+  page.offer(["sse", "poll"]);
+  clock += 10 * AGAIN_MS;
+  expect(page.aside()).toBe(false);
 });

@@ -11,6 +11,10 @@ export const PATIENCE_MS: Record<Transport, number> = { websocket: 3_500, sse: 5
 export const KNOWN_PATIENCE_MS = 8_000;
 /** A better way is tried again when the last try is older than this: somebody may have gone home. */
 export const AGAIN_MS = 10 * 60_000;
+/** So soon after the network has changed, so that what it carries now is there again. */
+export const SOON_MS = 3_000;
+/** A try beside a terminal that it disturbed is not made again for so many times as long. */
+const DISTURBED = 6;
 const SILENCES = 2;
 
 /** Where this origin's memory is. */
@@ -33,14 +37,17 @@ export class Chooser {
   #offered: readonly Transport[] = TRANSPORTS;
   #strikes = 0;
   #silences = 0;
+  #asideAt: number;
 
   constructor(
     readonly memory: Memory = { readText, writeText, readNumber, writeNumber },
     readonly clock: () => number = Date.now,
+    readonly random: () => number = Math.random,
   ) {
     this.#worked = TRANSPORTS.find((each) => each === memory.readText("transport")) ?? null;
     this.#triedAt = memory.readNumber("transport.tried", Number.NEGATIVE_INFINITY);
     this.#now = this.#worked ?? "websocket";
+    this.#asideAt = this.#later();
   }
 
   get current(): Transport {
@@ -92,6 +99,31 @@ export class Chooser {
     // At the end of the list it begins anew, but not at once.
     this.#step(next ?? (this.#offered[0] as Transport));
     return next !== undefined;
+  }
+
+  /** Whether to try now if sockets get through by now, beside what carries a terminal. Each true is one try. */
+  aside(): boolean {
+    if (this.clock() < this.#asideAt || !this.#offered.includes("websocket")) return false;
+    this.#asideAt = this.#later();
+    return true;
+  }
+
+  /** The network may be another one. */
+  changed(): void {
+    this.#asideAt = Math.min(this.#asideAt, this.clock() + this.random() * SOON_MS);
+  }
+
+  /** A socket got through, or not; `disturbed`: the terminal was cut by the try. */
+  triedAside(through: boolean, disturbed: boolean): void {
+    if (through) {
+      this.#step("websocket");
+      this.greeted();
+    } else if (disturbed) this.#asideAt = this.#later(DISTURBED);
+  }
+
+  /** Not all pages at once. */
+  #later(times = 1): number {
+    return this.clock() + times * AGAIN_MS * (1 + this.random() / 2);
   }
 
   #below(one: Transport): Transport | undefined {

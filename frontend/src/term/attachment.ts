@@ -26,9 +26,9 @@ const CARRY_MS = 30_000;
 const ANSWER_MS = 4_000;
 
 export interface AttachmentListener {
-  /** `late`: what comes first was said a while ago, and its questions must not be answered any more. */
-  hello(message: HelloMessage, late: boolean): void;
-  output(bytes: Uint8Array, parsed: () => void): void;
+  hello(message: HelloMessage): void;
+  /** `late`: it was said a while ago, and its questions must not be answered any more. */
+  output(bytes: Uint8Array, parsed: () => void, late: boolean): void;
   reset(): void;
   notice(message: NoticeMessage): void;
   changed(): void;
@@ -67,10 +67,19 @@ export class Attachment extends Disposable {
     super();
     this.own({ dispose: () => this.#letGo() });
     const wake = (): void => this.#wake();
-    this.own(listen(window, "online", wake));
+    this.own(
+      listen(window, "online", () => {
+        this.#carrier?.changed();
+        wake();
+      }),
+    );
     this.own(listen(document, "visibilitychange", () => !document.hidden && wake()));
     this.own(
-      listen<PageTransitionEvent>(window, "pageshow", (e) => e.persisted && this.#connection?.reopen()),
+      listen<PageTransitionEvent>(window, "pageshow", (e) => {
+        if (!e.persisted) return;
+        this.#carrier?.changed();
+        this.#connection?.reopen();
+      }),
     );
     // A terminal left behind by a closed tab would count against the person's limit until it times out.
     this.own(listen<PageTransitionEvent>(window, "pagehide", (e) => !e.persisted && this.#goodbye()));
@@ -144,9 +153,13 @@ export class Attachment extends Disposable {
       this.#letGo(false);
       this.listener.reset();
     }
+    let late = false;
     const link = new Link(id, this.mode, {
-      hello: (message, resumed) => this.listener.hello(message, resumed || Date.now() - asked > ANSWER_MS),
-      output: (bytes, parsed) => this.listener.output(bytes, parsed),
+      hello: (message, resumed) => {
+        late = resumed || Date.now() - asked > ANSWER_MS;
+        this.listener.hello(message);
+      },
+      output: (bytes, parsed, replayed) => this.listener.output(bytes, parsed, replayed && late),
       reset: () => this.listener.reset(),
       notice: (message) => this.listener.notice(message),
       exit: (message) => this.#exit(message),
@@ -161,6 +174,11 @@ export class Attachment extends Disposable {
       patience: () => carrier.patience,
       greeted: () => carrier.greeted(),
       blocked: (how) => carrier.blocked(how),
+      aside: (offset) => carrier.aside(offset),
+      triedAside: (through, disturbed) => {
+        carrier.triedAside(through, disturbed);
+        this.listener.changed();
+      },
       probe: () => probeTerminal(id),
       lost: (why) => this.#lost(why),
       hidden: () => document.hidden,

@@ -51,8 +51,10 @@ export class TerminalState extends Disposable {
   #encoder = new TextEncoder();
   #bell = this.own(new Timer());
   #resize = this.own(new Timer());
-  /** Output that is drawn again, or late, must not answer the host's questions again. */
-  #replaying = false;
+  /** Of each part of the output that is not parsed yet: whether its questions stay unanswered. */
+  #unparsed: boolean[] = [];
+  /** A redraw may have been on its way for long. */
+  #redrawn = false;
   #started = false;
   #cut = this.own(new CutClock(() => this.changed.emit()));
 
@@ -78,11 +80,8 @@ export class TerminalState extends Disposable {
     });
     this.own({ dispose: () => this.term.dispose() });
     this.attachment = new Attachment(target, mode, {
-      hello: (_, late) => {
-        this.#replaying = late;
-        this.fit(); // the window may have changed while the terminal was being made
-      },
-      output: (bytes, parsed) => this.#write(bytes, parsed),
+      hello: () => this.fit(), // the window may have changed while the terminal was being made
+      output: (bytes, parsed, late) => this.#write(bytes, parsed, late),
       reset: () => this.#reset(),
       notice: (message) => this.notice.emit(message),
       changed: () => {
@@ -196,23 +195,25 @@ export class TerminalState extends Disposable {
   }
 
   #type(data: string): void {
-    if (this.#replaying && isReport(data)) return;
+    // A terminal answers while it parses the question.
+    if (this.#unparsed[0] && isReport(data)) return;
     const out = this.transform ? this.transform(data) : data;
     // What the link does not take (view mode, ended, full) is not guessed either.
     if (this.attachment.link?.type(this.#encoder.encode(out))) this.guesses.key(out);
   }
 
-  #write(bytes: Uint8Array, parsed: () => void): void {
-    const replay = this.#replaying;
+  #write(bytes: Uint8Array, parsed: () => void, late: boolean): void {
+    this.#unparsed.push(late || this.#redrawn);
+    this.#redrawn = false;
     this.term.write(bytes, () => {
-      if (replay) this.#replaying = false;
+      this.#unparsed.shift();
       parsed();
     });
   }
 
   /** In the order of the stream: what is still queued is parsed before. CAN ends a sequence that was cut in two. */
   #reset(): void {
-    this.#replaying = this.#started;
+    this.#redrawn = this.#started;
     this.guesses.reset();
     this.term.write("\x18\x1bc");
   }
