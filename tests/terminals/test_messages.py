@@ -66,7 +66,7 @@ def test_a_client_message_is_read_as_it_was_written(message):
 @pytest.mark.parametrize(
     "message",
     [
-        HelloMessage("id", "control", 0, 0, 1, 80, 24),
+        HelloMessage("id", "control", 0, 0, 1, 0, 80, 24),
         ResetMessage(1),
         NoticeMessage("info", "x", "y"),
         ExitMessage("exited", 0, "x"),
