@@ -40,6 +40,7 @@ afterEach(async () => {
 async function answer(offset: number, body: string, control: object[] = []): Promise<void> {
   const messages = JSON.stringify([JSON.parse(hello(offset, 7)), ...control]);
   const headers = { "Muxboard-Offset": String(offset), "Muxboard-Control": messages };
+  if (!body) vi.setSystemTime(Date.now() + WAIT_S * 1000);
   await calls.open("output")[0]?.answer(body ? 200 : 204, body || null, headers);
 }
 const ack = (offset: number): void => socket.send(JSON.stringify({ type: "ack", offset }));
@@ -55,6 +56,18 @@ test("asks at once, then waits each time from where the last answer ended", asyn
     ...[40, 43, 43, 45].map((offset) => `output?offset=${offset}&${wait}`),
   ]);
   expect(heard).toEqual(["open", "hello", "abc", "de"]);
+});
+
+test("does not ask again and again where something answers at once that there is nothing", async () => {
+  await answer(40, "");
+  const headers = { "Muxboard-Offset": "40", "Muxboard-Control": `[${hello(40, 7)}]` };
+  for (const asked of [2, 3, 4]) {
+    await calls.open("output")[0]?.answer(204, null, headers);
+    expect(calls.paths).toHaveLength(asked);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(calls.paths).toHaveLength(asked + 1);
+  }
+  expect(heard).toEqual(["open", "hello"]);
 });
 
 test("sends no acks, but sizes and keys", async () => {

@@ -8,6 +8,8 @@ import { PollWait, SHORT_WAIT_S } from "./poll-wait.ts";
 export const SLACK_MS = 10_000;
 /** Asking says that everything before was parsed: so it waits until nearly everything was. */
 export const UNPARSED_BYTES = 64 * 1024;
+/** Before asking again, where "nothing" came though nobody can have waited: from a cache, in spite of no-store. */
+const REST_MS = 1_000;
 /** What proxies say that wait no longer. */
 const IMPATIENT = [408, 502, 504, 524];
 
@@ -56,9 +58,10 @@ export class PollSocket extends CallSocket {
   /** One request; returns the close code when it was the last. */
   async #ask(first: boolean): Promise<number | null> {
     const wait = first ? 0 : this.patient ? this.wait.seconds : SHORT_WAIT_S;
+    const asked = Date.now();
     const response = await this.#answer(wait);
     if (response === null) return null;
-    if (response.status === 204) this.wait.waited(wait);
+    if (response.status === 204 && !(await this.#waited(wait, asked))) return null;
     const begins = Number(response.headers.get("Muxboard-Offset") ?? "-1");
     if (!response.ok || !Number.isSafeInteger(begins) || begins < 0) return closeCode(response);
     if (first) this.opened();
@@ -100,6 +103,14 @@ export class PollSocket extends CallSocket {
       if (this.disposed || !impatient()) throw error;
     }
     return null;
+  }
+
+  /** Takes in that there is nothing; false, after a rest, when nobody can have waited for it. */
+  async #waited(wait: number, asked: number): Promise<boolean> {
+    const early = Date.now() - asked < wait * 500;
+    if (early) await new Promise<void>((done) => this.silence.start(REST_MS, done));
+    else this.wait.waited(wait);
+    return !early;
   }
 
   async #read(response: Response): Promise<void> {

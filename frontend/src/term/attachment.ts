@@ -21,6 +21,7 @@ import { type End, endOf, failedAttach, loggedOut, type Phase } from "./phase.ts
 export const QUIET_MS = 1_000;
 /** Keys typed into a dead line go to the next terminal only when they are this young. */
 const CARRY_MS = 30_000;
+const SOON_GONE_MS = 5_000;
 
 /** tmux asks its terminal what it is, and after 5 s takes an answer for something typed. */
 const ANSWER_MS = 4_000;
@@ -58,6 +59,7 @@ export class Attachment extends Disposable {
   #retry = this.own(new Timer());
   #backoff = new Backoff(500, 8_000);
   #cutAt = 0;
+  #goneAt = 0;
 
   constructor(
     readonly target: Target,
@@ -230,8 +232,11 @@ export class Attachment extends Disposable {
       this.#connection?.dispose();
       this.#connection = null;
       this.#setPhase("cut");
-      // Everybody is sent away at once by a restart; coming back at once would be the next trouble.
-      this.#retry.start(why === "draining" ? 500 + Math.random() * 1500 : 0, () => void this.attach());
+      // Everybody is sent away at once by a restart; coming back at once would be the next trouble. And one that
+      // is gone again at once is on another process than its requests.
+      const again = Date.now() - this.#goneAt < SOON_GONE_MS;
+      this.#goneAt = Date.now();
+      this.#retry.start(why === "draining" || again ? 500 + Math.random() * 1500 : 0, () => void this.attach());
     } else if (why === "unauthenticated") {
       this.#finish(loggedOut(true));
     } else {
