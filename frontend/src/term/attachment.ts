@@ -236,7 +236,10 @@ export class Attachment extends Disposable {
       // is gone again at once is on another process than its requests.
       const again = Date.now() - this.#goneAt < SOON_GONE_MS;
       this.#goneAt = Date.now();
-      this.#retry.start(why === "draining" || again ? 500 + Math.random() * 1500 : 0, () => void this.attach());
+      this.#retry.start(
+        why === "draining" || again ? 500 + Math.random() * 1500 : 0,
+        () => void this.attach(),
+      );
     } else if (why === "unauthenticated") {
       this.#finish(loggedOut(true));
     } else {
