@@ -95,18 +95,27 @@
   let source = null;
   let inventory = null;
 
-  class Stream extends EventTarget {
-    constructor() {
-      super();
-      source = this;
-      setTimeout(() => inventory && send("inventory", inventory));
-    }
-    close() {}
-  }
-  window.EventSource = Stream;
+  const ask = window.fetch.bind(window);
+  window.fetch = async (what, options) => {
+    if (!new URL(what, location).pathname.endsWith("/api/v1/events")) return ask(what, options);
+    const body = new ReadableStream({
+      start(controller) {
+        source = controller;
+        options?.signal?.addEventListener("abort", () => {
+          if (source === controller) source = null;
+          controller.error(options.signal.reason);
+        });
+        if (inventory) send("inventory", inventory);
+      },
+    });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  };
+  const encoder = new TextEncoder();
 
+  /** What is enqueued is read before the frame is painted. */
   function send(type, data) {
-    source?.dispatchEvent(new MessageEvent(type, { data: typeof data === "string" ? data : JSON.stringify(data) }));
+    const text = typeof data === "string" ? data : JSON.stringify(data);
+    source?.enqueue(encoder.encode(`event: ${type}\ndata: ${text}\n\n`));
   }
 
   /** Makes a fleet the page's inventory, now and whenever it connects. */
