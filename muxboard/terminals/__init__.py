@@ -4,11 +4,12 @@
 - ``ring``      pure: output by absolute offset
 - ``flow``      pure: how much may be read before the browser has parsed what it got
 - ``stall``     pure: whether what waits for a client has become stale
-- ``interrupt`` when a ^C has been taken, and what is worth leaving out then
+- ``interrupt`` when a ^C has been taken
 - ``backlog``   pure: the three together: what is read and not parsed
 - ``pty``       the child and its PTY, on terminado's manager
 - ``sink``      where its output goes
 - ``running``   what runs on one: a child that another may replace, until its last output
+- ``redraw``    a fresh child in place of what nobody is to wait for
 - ``lifetimes`` when one has lived long enough
 - ``size``      its columns and rows, handed on as often as tmux can bear
 - ``clients``   whose connection it has, and who has lost it

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 KEY = b"\x03"
 TAKEN_S = 0.2  # a key that the child has read so long ago is tmux's
-WORTH_S = 0.25  # what takes less time is sent sooner than a screen
 EVERY_S = 2.0  # a redraw starts a child: at most so often, also for who holds the key down
 
 

@@ -12,7 +12,7 @@ from muxboard.problems import Code, Problem
 from muxboard.terminals.backlog import Backlog
 from muxboard.terminals.clients import Clients
 from muxboard.terminals.flow import MOST_BYTES
-from muxboard.terminals.interrupt import WORTH_S, Interrupt
+from muxboard.terminals.interrupt import Interrupt
 from muxboard.terminals.lifetimes import Lifetimes
 from muxboard.terminals.messages import (
     ExitMessage,
@@ -23,6 +23,7 @@ from muxboard.terminals.messages import (
     TerminalMode,
     exit_message,
 )
+from muxboard.terminals.redraw import Redraw
 from muxboard.terminals.running import Running
 from muxboard.terminals.sink import send_all
 from muxboard.terminals.size import Size
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from muxboard.terminals.sink import Sink
     from muxboard.terminals.target import Target
 
-TYPED_S = 0.6  # what was typed so long ago is tmux's; it holds an ESC back for half a second
 FIRST_ACK_S = 1.5  # a client acks at the latest 50 ms after a byte, and the slowest link takes a second
 
 
@@ -103,7 +103,6 @@ class Terminal:
         self._state = State.live
         self._backlog = Backlog(min(MOST_BYTES, limits.output_queue))
         self._backlog.screen = screenful(self.cols, self.rows)
-        self._redraws = redraws
         self._sink: Sink | None = None
         self._clients = Clients()
         self._last_words = exit_message("failed")
@@ -117,6 +116,7 @@ class Terminal:
             on_over=self._maybe_exit,
             held_up=lambda: self._backlog.flow.paused,
         )
+        self._redraw = Redraw(self._running, self._backlog, self._size, whole=redraws)
         self._running.start(self.cols, self.rows)
         self._lifetimes = Lifetimes(limits, principal.ends, self._out_of_time)
 
@@ -211,38 +211,15 @@ class Terminal:
         """
         resumed = self._backlog.ack(offset)
         if resumed and not self._running.drained:
-            if self._sink is not None and self._skip():
+            if self._sink is not None and self._redraw.behind_stall(self._lifetimes.quiet_s):
                 # The window stays as it is: what is on its way is still on its way.
                 self._sink.message(ResetMessage(offset=self._backlog.end))
             self.pty.resume()
             self._read()
 
-    def _skip(self) -> bool:
-        """Leave out what has become stale and let a fresh attach draw the screen; return whether it does.
-
-        Not right after input, which the child may not have taken yet.
-        """
-        if not self._redraws or self._running.ended or self.pty.queued or self._lifetimes.quiet_s < TYPED_S:
-            return False
-        if not self._backlog.skip():
-            return False
-        try:
-            self._draw_anew()
-        except OSError:
-            return False
-        return True
-
     def _interrupted(self) -> bool:
-        """A ^C was taken: leave out what would come before its answer, where that takes long."""
-        if self._sink is None or not self._redraws or self._running.ended or not self.pty.taken:
+        if self._sink is None or not self._redraw.behind_interrupt():
             return False
-        if self._backlog.takes_s(self.pty.held) < WORTH_S:
-            return False
-        try:
-            self._draw_anew()
-        except OSError:
-            return False
-        self._backlog.flow.skip(self._backlog.end)
         self._sink.message(ResetMessage(offset=self._backlog.end))
         return True
 
@@ -313,10 +290,11 @@ class Terminal:
         self._lifetimes.came()
         self._first_ack.stop()
         again = asks_again and self._clients.ask_again
+        quiet_s = self._lifetimes.quiet_s
         try:
             if missed is None:
-                self._draw_anew()
-            elif self._backlog.comes(offset, same_link=again) and self._skip():
+                self._redraw.now()
+            elif self._backlog.comes(offset, same_link=again) and self._redraw.behind_stall(quiet_s):
                 missed = None
         except OSError:
             sink.ended(exit_message("failed"))
@@ -353,12 +331,6 @@ class Terminal:
     def has(self, offset: int) -> bool:
         """Whether output can go on there; where it cannot, connecting starts a child."""
         return self._state is State.ended or self._backlog.since(offset) is not None
-
-    def _draw_anew(self) -> None:
-        """Leave out what is kept, and let a fresh child draw everything. Raises ``OSError``."""
-        if not self._running.ended:  # else its end is told: the id may be another session's by now
-            self._running.replace(self.cols, self.rows)
-        self._backlog.clear()
 
     def disconnect(self, sink: Sink) -> None:
         """A connection has gone; the terminal waits ``resume`` for the client to come back."""

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from muxboard.terminals import interrupt
 from muxboard.terminals.flow import MOST_BYTES, Flow
-from muxboard.terminals.interrupt import EVERY_S, KEY, WORTH_S, Interrupt
+from muxboard.terminals.interrupt import EVERY_S, KEY, Interrupt
 from muxboard.terminals.messages import ResetMessage
 from muxboard.terminals.pty import READ_BYTES, PtyManager
+from muxboard.terminals.redraw import WORTH_S
 from tests.rig.soon import soon
 from tests.terminals.desk import Browser, Programs
 from tests.terminals.link import Clock, Link
