@@ -1,63 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Presence } from "../api/terminals.ts";
-import {
-  type Blockage,
-  CONNECT_MS,
-  Connection,
-  type Loss,
-  LULL_MS,
-  SILENT,
-  type Socket,
-  TICK_MS,
-} from "./connection.ts";
+import { type Blockage, CONNECT_MS, Connection, type Loss, LULL_MS, SILENT, TICK_MS } from "./connection.ts";
 import { settled } from "./fake-calls.ts";
-import { Link, type LinkListener } from "./link.ts";
+import { FakeSocket, quietListener } from "./fake-socket.ts";
+import { Link } from "./link.ts";
 import { PATIENCE_MS } from "./transport.ts";
-
-class FakeSocket implements Socket {
-  binaryType = "";
-  bufferedAmount = 0;
-  closed = false;
-  heard = new Map<string, (event: never) => void>();
-  constructor(readonly offset: number) {}
-  send(): void {}
-  addEventListener(type: string, heard: (event: never) => void): void {
-    this.heard.set(type, heard);
-  }
-  fire(type: "open" | "message" | "close", event: object): void {
-    this.heard.get(type)?.(event as never);
-  }
-  close(): void {
-    this.closed = true;
-  }
-  hello(offset = 0): void {
-    this.fire("open", {});
-    const hello = {
-      type: "hello",
-      id: "t",
-      mode: "control",
-      offset,
-      input_offset: 0,
-      window: 1024,
-      cols: 80,
-      rows: 24,
-    };
-    this.fire("message", { data: JSON.stringify(hello) });
-  }
-  output(text: string): void {
-    this.fire("message", { data: new TextEncoder().encode(text).buffer });
-  }
-}
-
-const quiet = (): void => {};
-const quietListener: LinkListener = {
-  hello: quiet,
-  output: (_, parsed) => parsed(),
-  reset: quiet,
-  notice: quiet,
-  exit: quiet,
-  changed: quiet,
-};
 
 /** Numbers that are the same again. */
 function seeded(seed: number): () => number {
