@@ -1,12 +1,15 @@
 /** Characters of one event, many more than any snapshot of the hosts has: a stream without ends is not ours. */
-export const EVENT_CHARS = 1 << 25;
+const EVENT_CHARS = 1 << 25;
 
 /** Cuts a stream of server-sent events into events. Comments are none; what our server never sends is not read. */
 export class EventStream {
   #decoder = new TextDecoder();
   #rest = "";
 
-  constructor(readonly heard: (type: string, data: string, id: string) => void) {}
+  constructor(
+    readonly heard: (type: string, data: string, id: string) => void,
+    readonly most = EVENT_CHARS,
+  ) {}
 
   /** Throws for an event that never ends: it must not fill the tab's memory. */
   push(bytes: Uint8Array): void {
@@ -18,7 +21,7 @@ export class EventStream {
       begin = end + 2;
     }
     this.#rest = text.slice(begin);
-    if (this.#rest.length > EVENT_CHARS) throw new RangeError("an event without an end");
+    if (this.#rest.length > this.most) throw new RangeError("an event without an end");
   }
 
   #event(text: string): void {
