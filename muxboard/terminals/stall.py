@@ -56,6 +56,8 @@ class Stall:
         gap, usual = now - self._since, max(self._gaps, default=math.inf)
         if gap >= 0:
             self._gaps.append(gap)
+        elif not self._gaps:  # never more than a screenful waited: it is quicker than the child
+            self._gaps.append(0.0)
         self._since = now if size > screen else math.inf
         self.stale = self.stale or (size > screen and gap > max(STALL_S, USUAL_TIMES * usual))
 

@@ -64,6 +64,17 @@ def test_neither_a_short_one_nor_a_little_output_is(stall, clock, gap_s, size):
     assert not stall.stale
 
 
+def test_a_link_that_was_always_quick_enough_stalls_the_first_time_too(clock):
+    stall = Stall(clock)
+    stall.comes(0, SCREEN)
+    stall.waits(SCREEN, SCREEN)
+    stall.moved(0, SCREEN)  # never more than a screenful waited
+    stall.waits(MUCH, SCREEN)
+    clock.now += LONG_S
+    stall.moved(MUCH, SCREEN)
+    assert stall.stale
+
+
 def test_what_began_to_wait_late_is_not(stall, clock):
     stall.moved(0, SCREEN)
     clock.now += 100
