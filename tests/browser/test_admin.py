@@ -129,4 +129,4 @@ def test_a_login_that_runs_out_is_told_over_what_is_on_the_screen(board, service
     expect(page.row("api")).to_be_visible()
     logins.append(600)
     board.page.evaluate("dispatchEvent(new Event('online'))")
-    expect(board.page.get_by_test_id("login-over")).to_have_count(0)
+    expect(over).to_have_count(0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
 # For what ends by itself: a closed connection's handler, a child that was told to stop.
-SETTLE_S = float(os.environ.get("MUXBOARD_TEST_SETTLE_S", "10"))
+SETTLE_S = float(os.environ.get("MUXBOARD_TEST_SETTLE_S", "3"))
 
 
 def _threads() -> dict[object, str]:
@@ -68,7 +68,7 @@ def settled() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail("left behind by this test:\n  " + "\n  ".join(left), pytrace=False)
         gc.collect()
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 @pytest.fixture
