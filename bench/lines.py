@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.http import Http, Refused
 from bench.pace import FAST, Pace
 from bench.websocket import TEXT, WebSocket
 
@@ -29,10 +28,6 @@ COLS, ROWS = 80, 24
 READ_BYTES = 64 * 1024
 EARLY_BYTES = 1024 * 1024  # kept for a listener that comes after the first output
 DRAW_TICK_S = 0.01
-# As the page does (frontend/src/link): in eighths of the window, or what there is after a moment.
-ACK_BYTES = 32 * 1024
-ACK_S = 0.02
-OPEN_S = 30.0
 
 Output = memoryview | bytes
 
@@ -284,97 +279,3 @@ class TerminadoLine(SocketLine):
 
     async def close(self) -> None:
         self.socket.close()
-
-
-class MuxboardLine(SocketLine):
-    """`muxboard.terminal.v1` over a WebSocket: binary both ways, acks of parsed bytes."""
-
-    id = ""
-    _hello: asyncio.Future[None]
-    window = 0
-    resets = 0
-    _base = 0
-    _acked = 0
-    _ack_timer: asyncio.TimerHandle | None = None
-    _http: Http
-    _own_http = False
-
-    @classmethod
-    async def open(
-        cls,
-        port: int,
-        token: str,
-        target: dict[str, str],
-        pace: Pace = FAST,
-        http: Http | None = None,
-    ) -> MuxboardLine:
-        """Make a terminal and connect to it, as the page does. ``http`` is the page's warm connection."""
-        self = cls(pace)
-        self._http, self._own_http = http or Http(port, token), http is None
-        self._hello = self.loop.create_future()
-        made = await self._http.call(
-            "POST", "/api/v1/terminals", {**target, "mode": "control", "cols": COLS, "rows": ROWS}
-        )
-        self.id = made["id"]
-        if self._own_http:
-            self._http.close()  # an idle connection is not what a terminal costs
-        headers = {
-            "Sec-WebSocket-Protocol": "muxboard.terminal.v1",
-            "Authorization": f"Bearer {token}",
-            "Origin": f"http://127.0.0.1:{port}",
-        }
-        path = f"/api/v1/terminals/{self.id}/socket?offset=0"
-        await WebSocket.connect(port, path, headers=headers, pace=pace, prepare=self._prepare)
-        done = await first(self._hello, self.ended, timeout_s=OPEN_S)
-        if not self._hello.done():
-            raise LostError(self.ended.result() if done else "no hello")
-        return self
-
-    def _prepare(self, socket: WebSocket) -> None:
-        super()._prepare(socket)
-        socket.on_binary = self.arrived
-        socket.on_text = self._on_text
-
-    def _on_text(self, text: bytes) -> None:
-        message: dict[str, Any] = msgspec.json.decode(text)
-        match message["type"]:
-            case "hello":
-                self._base, self.window = message["offset"], message["window"]
-                self._acked = self._base
-                if not self._hello.done():
-                    self._hello.set_result(None)
-            case "reset":
-                self.resets += 1
-                self._base = message["offset"] - self.received
-            case "exit":
-                self.finish(message["reason"])
-            case "notice":
-                pass
-
-    def send(self, data: bytes) -> None:
-        self.socket.send(data)
-
-    def parsed(self) -> None:
-        offset = self._base + self.drawn
-        if offset - self._acked >= min(self.window // 8, ACK_BYTES):
-            self._ack()
-        elif self._ack_timer is None:
-            self._ack_timer = self.loop.call_later(ACK_S, self._ack)
-
-    def _ack(self) -> None:
-        if self._ack_timer:
-            self._ack_timer.cancel()
-            self._ack_timer = None
-        offset = self._base + self.drawn
-        if offset > self._acked:
-            self._acked = offset
-            self.socket.send(b'{"type":"ack","offset":%d}' % offset, TEXT)
-
-    async def close(self) -> None:
-        if self._ack_timer:
-            self._ack_timer.cancel()
-        self.socket.close()
-        with contextlib.suppress(Refused):  # it may have ended by itself
-            await self._http.call("DELETE", f"/api/v1/terminals/{self.id}")
-        if self._own_http:
-            self._http.close()

@@ -12,7 +12,8 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from bench.http import Http
-from bench.lines import Line, MuxboardLine, PtyLine, TerminadoLine
+from bench.lines import Line, PtyLine, TerminadoLine
+from bench.muxboard import MuxboardLine
 from bench.pace import FAST, Pace
 from bench.process import Process
 from bench.programs import PROMPT

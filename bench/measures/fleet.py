@@ -10,8 +10,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.columns import started
-from bench.lines import MuxboardLine, PtyLine
+from bench.lines import PtyLine
 from bench.measures.echo import Runs, typed
+from bench.muxboard import MuxboardLine
 from bench.peers.masters import masters
 from bench.programs import PROMPT
 from bench.report import ATTACH, TMUX, Limit, Report, Row, Values

@@ -7,9 +7,10 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from bench.lines import LostError, MuxboardLine, first
+from bench.lines import LostError, first
 from bench.link import LINKS, Link
 from bench.measures.echo import Typist
+from bench.muxboard import MuxboardLine, ReturningLine
 from bench.programs import PROMPT
 from bench.report import FIXED, OURS, PLAIN, Limit, Report, Row, Value, Values
 from bench.stats import p95, percentile, typical
@@ -31,10 +32,12 @@ AGAIN_MS = 1000.0
 
 
 @contextlib.asynccontextmanager
-async def _line(target: Muxboard, port: int, program: str) -> AsyncIterator[MuxboardLine]:
+async def _line(
+    target: Muxboard, port: int, program: str, kind: type[MuxboardLine] = MuxboardLine
+) -> AsyncIterator[MuxboardLine]:
     """Open a terminal that runs a program, through a link."""
     key = target.prepare(program)
-    line = await MuxboardLine.open(port, target.token, muxboard_target(key))
+    line = await kind.open(port, target.token, muxboard_target(key))
     try:
         await line.expect(PROMPT, READY_S)
         if program == "flood":
@@ -52,7 +55,7 @@ async def measure(targets: list[Muxboard], report: Report, *, quick: bool) -> No
         p50: Values = {target.name: await _echo(target, link, 10 if quick else 40) for target in targets}
         most = Limit(link.round_trip * 1000 + QUEUE_MS, columns=OURS)
         report.add(ECHO, Row(f"{link.name}: p50", "ms", p50, most, 0))
-    hole_s = 5.0 if quick else 15.0  # a longer one may end the sockets, and these clients do not come back
+    hole_s = 5.0 if quick else 30.0
     worst: Values = {target.name: p95(await _after(target, HOLE_LINK, hole_s)) for target in targets}
     name = f"{hole_s:.0f} s, {HOLE_LINK.name}, {TYPISTS} terminals beside {FLOODS} floods: p95"
     report.add(HOLE, Row(name, "ms", worst, Limit(AGAIN_MS, columns=OURS), 0))
@@ -89,9 +92,13 @@ async def _after(target: Muxboard, link: Link, hole_s: float) -> list[Value]:
     """Return how long after a black hole each terminal took to answer a key that was typed in it."""
     async with contextlib.AsyncExitStack() as stack:
         shaped = await stack.enter_async_context(link.before(target.port))
-        lines = [await stack.enter_async_context(_line(target, shaped.port, "echo")) for _ in range(TYPISTS)]
+
+        async def opened(program: str) -> MuxboardLine:
+            return await stack.enter_async_context(_line(target, shaped.port, program, ReturningLine))
+
+        lines = [await opened("echo") for _ in range(TYPISTS)]
         for _ in range(FLOODS):
-            await stack.enter_async_context(_line(target, shaped.port, "flood"))
+            await opened("flood")
         await asyncio.sleep(SETTLE_S)
         shaped.black()
         await asyncio.sleep(hole_s)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from bench.carriers import EventsLine, RequestsLine
 from bench.columns import started
-from bench.lines import Line, LostError, MuxboardLine, first
+from bench.lines import Line, LostError, first
 from bench.link import LINKS, Link
 from bench.measures import neighbour
 from bench.measures.echo import WARM_UP, Typist
+from bench.muxboard import MuxboardLine
 from bench.programs import FLOOD, PROMPT
 from bench.report import PLAIN, TMUX, Limit, Report, Row, Value, Values
 from bench.stats import p95, percentile, typical
