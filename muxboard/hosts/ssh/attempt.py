@@ -31,6 +31,7 @@ IDLE_WAKE_S = 10.0  # how often a transport's thread looks around; paramiko's ow
 KEEPALIVE_S = 30
 DEAD_AFTER_MS = 20_000  # of unacknowledged data, then the kernel ends the connection
 GREETING_TRIES = 4
+THREAD_ENDS_S = 5
 Step = Literal["reach", "host_key", "login"]
 
 
@@ -273,14 +274,23 @@ def end(transport: paramiko.Transport, threads: Threads) -> None:
 
 
 def _close(transport: paramiko.Transport) -> None:
-    with contextlib.suppress(Exception):  # it may be in any state
-        if isinstance(transport.sock, Tunnel):
+    if isinstance(transport.sock, Tunnel):
+        with contextlib.suppress(Exception):  # it may be in any state
             transport.sock.close()  # which wakes its thread
+    # Its thread first: closed under it, the descriptor may be another connection's before the thread reads from it.
+    _ended(transport)
+    with contextlib.suppress(Exception):
         transport.close()
-    transport.join(5)
+    _ended(transport)
     with contextlib.suppress(Exception):
         # Or the thread of its clock stays; only when its own has ended, which may just be starting it.
         transport.packetizer.complete_handshake()
+
+
+def _ended(transport: paramiko.Transport) -> None:
+    """Wait for a transport's thread, if it was started and for as long as one may wait."""
+    with contextlib.suppress(RuntimeError):
+        transport.join(THREAD_ENDS_S)
 
 
 def _is_address(text: str) -> bool:
