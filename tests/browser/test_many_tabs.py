@@ -13,7 +13,7 @@ from tests.rig.middlebox import Middlebox
 from tests.rig.proxies import NGINX_BUFFERING, nginx
 from tests.rig.service import local_host
 
-TABS = 8
+TABS = 7
 PLACES = 3
 WAIT_MS = 20_000
 
@@ -99,4 +99,3 @@ class TestRequestsOnly:
         tabs = open_tabs(board, context, tmux, TABS)
         assert ways(tabs) == TABS * ["slow path: requests"]
         type_in_each(tabs, tmux, "first")
-        type_in_each(tabs, tmux, "again")

@@ -64,6 +64,17 @@ IN_PIECES = """
   };
 }
 """
+COUNT_HELLOS = """
+() => {
+  const { listener } = document.querySelector("mux-terminal").link;
+  const { hello } = listener;
+  window.hellos = 0;
+  listener.hello = (message, resumed) => {
+    hello(message, resumed);
+    window.hellos += 1;
+  };
+}
+"""
 
 
 class Asker:
@@ -182,8 +193,7 @@ def test_the_first_question_after_a_cut_is_answered(board, net, line, asker, tmu
     tmux.new("api")
     terminal = attach(board, "api", net.transport).wait_for("ready")
     answers(asker)
-    count = line.connections
+    terminal.page.evaluate(COUNT_HELLOS)
     line.drop()
-    until(lambda: line.connections > count, "another connection")
-    terminal.connected()
+    until(lambda: terminal.page.evaluate("window.hellos") > 0, "another hello", seconds=30)
     answers(asker)

@@ -25,9 +25,12 @@ def tree(pid: int) -> list[psutil.Process]:
 @contextlib.contextmanager
 def frozen(*pids: int) -> Iterator[None]:
     """Stop some processes and all below them; they go on afterwards, whatever happens."""
-    stopped = [process for pid in pids for process in tree(pid)]
+    stopped: list[psutil.Process] = []
     try:
-        _signal(stopped, signal.SIGSTOP)
+        # One that is being stopped may just have started another.
+        while begun := [each for pid in pids for each in tree(pid) if each not in stopped]:
+            stopped += begun
+            _signal(begun, signal.SIGSTOP)
         yield
     finally:
         _signal(stopped, signal.SIGCONT)

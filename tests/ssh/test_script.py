@@ -50,7 +50,7 @@ def whole(result):
     return result if result.exit else result._replace(stderr=b"")
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(completed, min_size=1, max_size=5), st.data())
 def test_results_do_not_depend_on_the_pieces(results, data):
     results = [whole(each) for each in results]

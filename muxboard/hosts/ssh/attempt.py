@@ -277,7 +277,7 @@ def _close(transport: paramiko.Transport) -> None:
     if isinstance(transport.sock, Tunnel):
         with contextlib.suppress(Exception):  # it may be in any state
             transport.sock.close()  # which wakes its thread
-    # Its thread first: closed under it, the descriptor may be another connection's before the thread reads from it.
+    # Its thread first: closed under it, the descriptor may be another connection's before it reads from it.
     _ended(transport)
     with contextlib.suppress(Exception):
         transport.close()
