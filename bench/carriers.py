@@ -7,7 +7,8 @@ import json
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Self
 
-from bench.lines import ACK_BYTES, ACK_S, COLS, OPEN_S, ROWS, Line, LostError, first
+from bench.lines import COLS, ROWS, Line, LostError, first
+from bench.muxboard import ACK_BYTES, ACK_S, OPEN_S
 from bench.pace import FAST, Pace
 
 if TYPE_CHECKING:
