@@ -154,17 +154,24 @@ class Flow:
         took = now - since
         if took < max(self._base_s, SHORTEST_ROUND_S):
             return
-        rate = (self.acked - began) / took
-        if self._full or rate > max(self._rates, default=0.0):
-            self._rates.append(rate)
-            self._fit()
+        taken = self.acked - began
+        # A burst that filled it for a moment says nothing of the link: the rest of the round it was idle.
+        full = self._full and (taken >= self.window // 2 or not self._unhindered)
+        if full or taken / took > max(self._rates, default=0.0):
+            self._rates.append(taken / took)
+            self._fit(full=full)
         self._round, self._full = (self.acked, now), False
         if self.window < self.most and self._marks and now - self._base_at > BASE_S:
             self._draining = True
 
-    def _fit(self) -> None:
+    @property
+    def _unhindered(self) -> bool:
+        """Whether what was acked last has waited for nothing."""
+        return self._delay_s < self._base_s + QUEUE_S / 4
+
+    def _fit(self, *, full: bool) -> None:
         """A window that keeps the link busy and queues no more than ``QUEUE_S``."""
         wanted = max(self._rates) * (self._base_s + QUEUE_S)
-        if self._full and self._delay_s < self._base_s + QUEUE_S / 4:
-            wanted = max(wanted, 2.0 * self.window)  # nothing waited: the link takes more
+        if full and self._unhindered:
+            wanted = max(wanted, 2.0 * self.window)  # the link takes more
         self.window = int(min(max(wanted, LEAST_BYTES, 2 * self._step), self.most))

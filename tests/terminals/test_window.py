@@ -60,6 +60,36 @@ def test_a_flood_that_begins_on_an_unknown_link_queues_no_more_than_the_first_wi
     assert link.queued(12.0, 0.95) <= 3 * QUEUE_S
 
 
+def test_bursts_with_silence_between_say_nothing_of_the_link():
+    """Somebody runs one flood after another; the echo before each is acked as it fills the window."""
+    rate, trip_s = 125e3, 0.2
+    link, _ = flooded(Flow, rate, trip_s, 10.0)
+    flow, clock, end = link.flow, Clock(), link.end
+    clock.now = 1000.0
+    flow._clock = clock
+    flow.skip(end)
+    known = flow.window
+
+    def arrive(until: float) -> None:
+        while on_the_way and on_the_way[0][0] <= until:
+            clock.now, upto = on_the_way.pop(0)
+            flow.ack(upto, end)
+        clock.now = until
+
+    on_the_way: list[tuple[float, int]] = []
+    for _ in range(6):
+        for most, after_s in ((1000, 2.0), (100, 0.5), (MOST_BYTES, 0.03)):  # a prompt, an echo, the flood
+            arrive(clock.now + after_s)
+            left = most
+            while size := min(flow.budget(end), left):
+                end, left = end + size, left - size
+                flow.sent(end, size)
+                on_the_way.append((clock.now + trip_s + (end - flow.acked) / rate, end))
+            assert flow.window <= 1.5 * known
+            if after_s == 0.03:
+                arrive(clock.now + 2.0)
+
+
 @given(
     rate=st.floats(8e3, 100e6),
     trip_s=st.floats(0.001, 0.6),
