@@ -44,6 +44,10 @@ bench: .venv/dev.stamp $(page) ## Measure beside other programs and write bench/
 wheel: .venv/dev.stamp $(page) ## Build dist/*.whl, with the page in it
 	$(python) -m hatchling build -t wheel
 
+.PHONY: zipapp
+zipapp: .venv/dev.stamp $(page) ## Build dist/*.pyz: one file that runs on every Python of shiv.toml
+	@$(python) tools/zipapp
+
 .PHONY: lock
 lock: ## Resolve the Python locks anew
 	tools/lock

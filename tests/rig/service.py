@@ -27,7 +27,7 @@ from tests.rig import toml
 from tests.rig.waiting import ended, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.rig.tmux import Tmux
 
@@ -71,6 +71,7 @@ class Service:
         env: What the process gets besides a plain environment.
         user: The Unix user to run as, which takes root.
         token: ``MUXBOARD_TOKEN``; None lets the service make a fresh one.
+        command: What is run in place of the checkout's ``muxboard``, with none of our paths in its environment.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Service:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         token: str | None = TOKEN,
+        command: Sequence[str] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="mbserve-", dir="/tmp"))
         self.user = user
@@ -105,9 +107,11 @@ class Service:
         if user is not None:
             python = self._hand_over(user)
             as_user = {"user": user, "group": user, "extra_groups": []}
+        if command:
+            del self.env["PYTHONPATH"]
         with self._out.open("wb") as out, self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [python, "-m", "muxboard", "serve", "-c", str(self.config_file)],
+                [*(command or (python, "-m", "muxboard")), "serve", "-c", str(self.config_file)],
                 env=self.env,
                 cwd=home,
                 stdin=subprocess.DEVNULL,
