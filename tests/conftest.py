@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.rig.browser",
     "tests.rig.jump",
     "tests.rig.parallel",
+    "tests.rig.redis",
     "tests.rig.service",
     "tests.rig.settled",
     "tests.rig.sshd",

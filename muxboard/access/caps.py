@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from muxboard.problems import Code, Problem
-from muxboard.registry.memory import Full
+from muxboard.registry.registry import Full
 
 if TYPE_CHECKING:
     from muxboard.access.principal import Principal
     from muxboard.config import Limits
-    from muxboard.registry.memory import Lease, MemoryRegistry
+    from muxboard.registry.registry import Lease, Registry
 
 _ALL = "terminals"
 _LINKS = "terminals by links"
@@ -23,7 +23,7 @@ def _counter(principal: Principal) -> str:
 class Caps:
     """Leases of the right to one more terminal."""
 
-    def __init__(self, limits: Limits, registry: MemoryRegistry) -> None:
+    def __init__(self, limits: Limits, registry: Registry) -> None:
         self.per_principal = limits.attaches_per_principal
         self._global = limits.attaches_global
         self._registry = registry

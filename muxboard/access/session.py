@@ -11,7 +11,7 @@ import msgspec
 from muxboard.access.principal import Link, Opened, Principal
 
 if TYPE_CHECKING:
-    from muxboard.registry.memory import MemoryRegistry
+    from muxboard.registry.registry import Registry
 
 
 class _Session(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,7 +31,7 @@ class Sessions:
     guess the token without being rated, and a restart would forget which sessions were revoked.
     """
 
-    def __init__(self, registry: MemoryRegistry, longest_s: float) -> None:
+    def __init__(self, registry: Registry, longest_s: float) -> None:
         self.key = secrets.token_bytes(32)
         self.longest_s = longest_s
         self._registry = registry

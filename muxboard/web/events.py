@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tornado.iostream import StreamClosedError
 
 from muxboard.problems import Code, Problem
-from muxboard.registry.memory import Full
+from muxboard.registry.registry import Full
 from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import Access, Handler, now
 from muxboard.web.views import Sight, inventory

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from muxboard.hosts.sweep import Sweeper
     from muxboard.records.audit import Audit
     from muxboard.records.metrics import Metrics
-    from muxboard.registry.memory import MemoryRegistry
+    from muxboard.registry.registry import Registry
     from muxboard.terminals.attach import Attacher
     from muxboard.web.assets import Assets
     from muxboard.web.origin import Origins
@@ -47,7 +47,7 @@ class Services(NamedTuple):
     link_secret: Secret | None
     grants: Grants
     caps: Caps
-    registry: MemoryRegistry
+    registry: Registry
     sweeper: Sweeper
     attacher: Attacher
     audit: Audit

@@ -12,16 +12,19 @@ from muxboard.access.principal import Principal
 from muxboard.config import Limits
 from muxboard.config.values import Rate
 from muxboard.problems import Code, Problem
-from muxboard.registry.memory import Full, MemoryRegistry
+from muxboard.registry.memory import MemoryRegistry
+from muxboard.registry.redis import RedisRegistry
+from muxboard.registry.registry import Full
 
-pytestmark = pytest.mark.gen_test
+pytestmark = pytest.mark.gen_test(timeout=30)
 
 ADA, BOB = Principal(name="ada", gate="token"), Principal(name="bob", gate="token")
 
 
-@pytest.fixture
-def registry(io_loop):
-    registry = MemoryRegistry()
+@pytest.fixture(params=["memory", "redis"])
+def registry(request, io_loop):
+    registry = MemoryRegistry() if request.param == "memory" else RedisRegistry(request.getfixturevalue("redis").url)
+    io_loop.run_sync(registry.open)
     yield registry
     io_loop.run_sync(registry.close)
 
@@ -56,7 +59,8 @@ async def test_release_is_idempotent(registry):
     assert await registry.count("a") == 1
     await registry.release(other)
     assert await registry.count("a") == 0
-    assert registry._counts == {}, "a counter at zero is forgotten"
+    if isinstance(registry, MemoryRegistry):
+        assert registry._counts == {}, "a counter at zero is forgotten"
 
 
 async def test_the_refusal_says_which_cap(registry):
@@ -83,7 +87,8 @@ async def test_an_id_whose_time_is_over_is_forgotten(registry):
     for number in range(100):
         await registry.use(str(number), time.time() - 1)
     await registry.use("last", time.time() + 60)
-    assert len(registry._used) <= 3, "what is over takes no memory"
+    if isinstance(registry, MemoryRegistry):
+        assert len(registry._used) <= 3, "what is over takes no memory"
 
 
 async def test_a_rate_gives_the_wait_and_counts_by_who(registry):
@@ -105,3 +110,9 @@ async def test_asking_whether_a_rate_is_over_counts_nothing(registry):
 async def test_parallel_hits_cannot_overshoot_a_rate(registry):
     waits = await asyncio.gather(*(registry.hit("x", "ada", Rate(10, 60)) for _ in range(100)))
     assert waits.count(None) == 10
+
+
+async def test_a_secret_is_the_same_each_time(registry):
+    one = await registry.secret("logins")
+    assert len(one) == 32
+    assert await registry.secret("logins") == one != await registry.secret("others")

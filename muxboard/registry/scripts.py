@@ -1,0 +1,54 @@
+"""What Redis runs in one step: no other asker comes between the look and the change. Times are Redis's own."""
+
+NOW = "local t = redis.call('TIME') local now = tonumber(t[1]) + tonumber(t[2]) / 1000000 "
+
+# KEYS: counters. ARGV: holder, seconds it lives, one limit for each. Returns 0, or the number of the full one.
+LEASE = (
+    NOW
+    + """
+for i, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  local held = redis.call('ZSCORE', key, ARGV[1])
+  if not held and redis.call('ZCARD', key) >= tonumber(ARGV[i + 2]) then return i end
+end
+for _, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + tonumber(ARGV[2]), ARGV[1])
+  redis.call('PEXPIRE', key, math.ceil(tonumber(ARGV[2]) * 2000))
+end
+return 0
+"""
+)
+
+# KEYS: counters, one for each of the holders in ARGV after the seconds. A lease that was lost is taken again:
+# its terminal lives, whatever the cap.
+RENEW = (
+    NOW
+    + """
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + tonumber(ARGV[1]), ARGV[i + 1])
+  redis.call('PEXPIRE', key, math.ceil(tonumber(ARGV[1]) * 2000))
+end
+return 0
+"""
+)
+
+COUNT = NOW + "return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')"
+
+# KEYS: the window. ARGV: how many, in how many seconds, a name for this event or '' to only look.
+# Returns -1, or the microseconds until there is room.
+HIT = (
+    NOW
+    + """
+local count, seconds = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - seconds)
+if redis.call('ZCARD', KEYS[1]) >= count then
+  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  return math.max(0, math.ceil((tonumber(oldest[2]) + seconds - now) * 1000000))
+end
+if ARGV[3] ~= '' then
+  redis.call('ZADD', KEYS[1], now, ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], math.ceil(seconds * 1000))
+end
+return -1
+"""
+)

@@ -1,0 +1,141 @@
+"""Several processes' registry, on a real Redis that goes, comes back, stops answering and forgets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from muxboard.config.values import Rate
+from muxboard.registry import redis as module
+from muxboard.registry.redis import RedisRegistry
+from muxboard.registry.registry import Full, RegistryUnavailable
+
+pytestmark = pytest.mark.gen_test(timeout=60)
+RATE = Rate(2, 60)
+
+
+@pytest.fixture
+def open_registry(io_loop, redis, monkeypatch):
+    """Call it for one more process's registry."""
+    monkeypatch.setattr(module, "RENEW_S", 0.1)
+    monkeypatch.setattr(module, "ANSWER_S", 0.3)
+    opened = []
+
+    async def open_one(lease_s=15.0):
+        monkeypatch.setattr(module, "LEASE_S", lease_s)
+        opened.append(RedisRegistry(redis.url))
+        await opened[-1].open()
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        io_loop.run_sync(each.close)
+
+
+async def soon(condition, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < end, what
+        await asyncio.sleep(0.02)
+
+
+async def test_three_processes_never_overshoot(open_registry):
+    three = [await open_registry() for _ in range(3)]
+    asks = [three[number % 3].lease(f"t{number}", {"all": 10}) for number in range(100)]
+    got = await asyncio.gather(*asks, return_exceptions=True)
+    assert sum(isinstance(each, Full) for each in got) == 90
+    assert [await each.count("all") for each in three] == [10, 10, 10]
+
+
+async def test_a_process_that_died_frees_its_leases_and_a_living_one_keeps_them(open_registry):
+    dead, living = await open_registry(0.6), await open_registry(0.6)
+    await dead.lease("1", {"all": 2})
+    await living.lease("2", {"all": 2})
+    with pytest.raises(Full):
+        await living.lease("3", {"all": 2})
+    await dead._tasks.close()  # as kill -9 does: nothing is renewed and nothing given back
+    dead._held.clear()
+
+    async def freed():
+        return await living.count("all") == 1
+
+    await soon(freed, "the dead one's lease to end")
+    await asyncio.sleep(1.0)
+    assert await living.count("all") == 1, "the living one's is still there"
+
+
+async def test_an_id_is_used_once_by_whoever_asks_first(open_registry):
+    three = [await open_registry() for _ in range(3)]
+    got = await asyncio.gather(*(three[number % 3].use("link", time.time() + 60) for number in range(30)))
+    assert got.count(True) == 1
+    assert all([await each.used("link") for each in three])
+
+
+async def test_logins_are_one_secret_and_one_count(open_registry):
+    one, other = await open_registry(), await open_registry()
+    assert await one.secret("logins") == await other.secret("logins")
+    assert await one.hit("login", "1.2.3.4", RATE) is None
+    assert await other.hit("login", "1.2.3.4", RATE) is None
+    assert 50 < await one.hit("login", "1.2.3.4", RATE) <= 60
+    assert 50 < await other.over("login", "1.2.3.4", RATE) <= 60
+
+
+@pytest.mark.parametrize("away", ["stopped", "silent"])
+async def test_while_it_is_away_nothing_is_given_and_it_is_used_again_at_once(open_registry, redis, away):
+    registry = await open_registry(5.0)
+    held = await registry.lease("1", {"all": 2})
+    assert not await registry.used("seen")
+    redis.stop() if away == "stopped" else redis.hold()
+    for ask in (
+        lambda: registry.lease("2", {"all": 9}),
+        lambda: registry.count("all"),
+        lambda: registry.use("link", time.time() + 60),
+        lambda: registry.used("never seen"),
+        lambda: registry.secret("logins"),
+    ):
+        with pytest.raises(RegistryUnavailable) as told:
+            await ask()
+        assert "redis:" not in str(told.value), "its address may hold a password"
+    assert not await registry.used("seen"), "a login that was good is believed for a while"
+    assert [await registry.hit("login", "ada", RATE) for _ in range(2)] == [None, None]
+    assert await registry.hit("login", "ada", RATE), "each counts for itself meanwhile"
+    redis.start() if away == "stopped" else redis.hold(False)
+
+    async def back():
+        try:
+            return await registry.count("all") >= 1
+        except RegistryUnavailable:
+            return False
+
+    await soon(back, "the lease of what went on, renewed")
+    await registry.release(held)
+    assert await registry.use("link", time.time() + 60)
+
+
+async def test_one_that_cannot_be_reached_is_told_without_its_password(redis):
+    registry = RedisRegistry(redis.url.replace("of%20the", "wrong"))
+    with pytest.raises(RegistryUnavailable, match="(?i)password|auth") as told:
+        await registry.open()
+    assert "wrong" not in str(told.value)
+    await registry.close()
+
+
+async def test_a_caller_that_gives_up_leaves_no_lease(open_registry, redis):
+    registry = await open_registry()
+    redis.hold()
+    ask = asyncio.ensure_future(registry.lease("1", {"all": 1}))
+    await asyncio.sleep(0.05)
+    ask.cancel()
+    await asyncio.wait([ask])
+    redis.hold(False)
+
+    async def free():
+        try:
+            await registry.release(await registry.lease("2", {"all": 1}))
+        except (Full, RegistryUnavailable):
+            return False
+        return True
+
+    await soon(free, "the place that nobody took")
