@@ -62,10 +62,7 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
         logging.getLogger("muxboard.config").warning("%s: %s %s", found.path, found.problem, found.remedy)
 
     async def start() -> None:
-        try:
-            service = Service(loaded, os.environ)
-        except ConfigError as error:
-            _broken(error)
+        service = Service(loaded, os.environ)
 
         def started() -> None:
             click.echo(f"muxboard {__version__}: {service.url}")
@@ -76,6 +73,8 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 
     try:
         asyncio.run(start())
+    except ConfigError as error:
+        _broken(error)
     except OSError as error:
         if str(error.filename or "").endswith("static/index.html"):
             raise click.ClickException(f"the page is not built ({error.filename}): run make") from error

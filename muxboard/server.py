@@ -28,7 +28,8 @@ from muxboard.hosts.configured import Configured
 from muxboard.hosts.sweep import Sweeper
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
-from muxboard.registry.memory import MemoryRegistry
+from muxboard.registry.build import build_registry
+from muxboard.registry.registry import RegistryUnavailable
 from muxboard.tasks import Tasks
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
 from muxboard.web.app import application, health_application
@@ -103,7 +104,10 @@ class Service:
         self._environ = environ
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
-        self.registry = MemoryRegistry()
+        try:
+            self.registry = build_registry(config.registry.url)
+        except ValueError as error:
+            raise ConfigError([f"registry.url: {error}"]) from error
         gate = gate or build_gate(loaded, self.token)
         self.sessions = Sessions(
             self.registry, max(float(config.auth.token.session), float(config.auth.links.session))
@@ -148,8 +152,17 @@ class Service:
         self.bind = config.server.bind
 
     async def start(self) -> None:
-        """Listen, then begin to sweep. Raises ``OSError`` when an address cannot be had."""
+        """Listen, then begin to sweep.
+
+        Raises:
+            ConfigError: The registry does not answer.
+            OSError: An address cannot be had.
+        """
         self.audit.open()
+        try:
+            await self.registry.open()
+        except RegistryUnavailable as error:
+            raise ConfigError([f"registry.url: {self.config.registry.url} does not answer: {error.reason}"]) from error
         sockets = self._listen(self.bind)
         if self.bind.port == 0 and not self.bind.path:
             self.bind = Bind(self.bind.host, sockets[0].getsockname()[1])
@@ -170,6 +183,7 @@ class Service:
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
         self._tasks.start(self.services.gate.ready(), "what the gate needs")
+        self._tasks.start(self.registry.stay(), "leases")
 
     def reload(self) -> None:
         """Take in the configuration's hosts and grants anew; does not wait. A broken file changes nothing."""

@@ -27,14 +27,18 @@ class _Session(msgspec.Struct, frozen=True, omit_defaults=True):
 class Sessions:
     """Makes, reads and revokes sessions. The signature is the cookie's (or bearer's) own matter.
 
-    ``key`` signs them and is made anew at each start. Were it made from a token, cookies would be a way to
-    guess the token without being rated, and a restart would forget which sessions were revoked.
+    ``key`` signs them and is the registry's: made anew when that has forgotten which sessions were revoked. Were
+    it made from a token, cookies would be a way to guess the token without being rated.
     """
 
     def __init__(self, registry: Registry, longest_s: float) -> None:
-        self.key = secrets.token_bytes(32)
+        self.key = b""
         self.longest_s = longest_s
         self._registry = registry
+
+    async def ready(self) -> None:
+        """Take the key that signs now, before anything is signed or verified. Raises ``RegistryUnavailable``."""
+        self.key = await self._registry.secret("logins")
 
     def make(self, name: str, gate: str, seconds: float, link: Link | None = None) -> tuple[str, Principal]:
         """Return what a new session's cookie is to say, and its principal."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import contextlib
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from muxboard.config.address import parse_jumps, valid_file, valid_hostname, val
 from muxboard.config.auth import check_auth
 from muxboard.config.decode import decode
 from muxboard.config.schema import Config, Host, Loaded, Ssh
-from muxboard.config.values import Bind
+from muxboard.config.values import Bind, RegistryUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +74,7 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     data: dict[str, Any] = {}
     if path is not None:
         data = _read(path)
+    _refuse_password(data)
     _override(data, environ, bind)
     return checked(data, environ, str(path or ""))
 
@@ -119,6 +121,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from error
     except RecursionError as error:
         raise ConfigError([f"{path}: is not TOML: nested too deeply"]) from error
+
+
+def _refuse_password(data: dict[str, Any]) -> None:
+    """No secret stands in the file; the environment may say the same with one."""
+    table = data.get("registry")
+    url = table.get("url") if isinstance(table, dict) else None
+    if isinstance(url, str):
+        with contextlib.suppress(ValueError):  # said with all other errors
+            if RegistryUrl.parse(url).secret:
+                raise ConfigError(["registry.url: holds a password: set MUXBOARD_REGISTRY_URL in its place"])
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str], bind: str | None) -> None:

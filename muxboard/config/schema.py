@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 
 from muxboard.config.fields import doc, lasting
 from muxboard.config.schema_auth import Auth
-from muxboard.config.values import Bind, Duration, Rate, Secret, Size
+from muxboard.config.values import Bind, Duration, Rate, RegistryUrl, Secret, Size
 
 HOST_KEY = r"[A-Za-z0-9_-]{1,64}"
 USER_NAME = r"[a-z_][a-z0-9_-]{0,31}\$?"  # what useradd takes; a leading dash would be an option
@@ -235,12 +235,12 @@ class Registry(Struct, frozen=True, forbid_unknown_fields=True):
     """[registry]: where counts and leases live."""
 
     url: Annotated[
-        Literal["memory://"],
-        Meta(
-            description="In this process.",
-            extra={"must": 'be "memory://", the only registry of this version'},
+        RegistryUrl,
+        doc(
+            '"memory://": in this process. "redis://HOST:PORT/DB", "rediss://…" or "unix:///PATH": shared by all '
+            "replicas; with a password only as MUXBOARD_REGISTRY_URL."
         ),
-    ] = "memory://"
+    ] = field(default_factory=lambda: RegistryUrl("memory://"))
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from muxboard.config.schema import Config, Host, Loaded
-from muxboard.config.values import Bind, Duration, Rate, Size
+from muxboard.config.values import Bind, Duration, Rate, RegistryUrl, Size
 
 _PATTERNS: dict[type, dict[str, Any]] = {
     Duration: {"type": "string", "pattern": r"^(\d+(\.\d+)? *(ms|s|m|h|d))?$"},
     Size: {"type": "string", "pattern": r"^\d+ *(B|KiB|MiB|GiB)?$"},
     Rate: {"type": "string", "pattern": r"^\d+ */ *(second|minute|hour|day)$"},
     Bind: {"type": "string"},
+    RegistryUrl: {"type": "string", "pattern": "^(memory|rediss?|unix)://"},
 }
 # Sections whose rows are lists: the example shows one, commented out.
 _LISTS = {"grants", "hosts"}
@@ -157,7 +158,7 @@ def _description(kind: Any) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (Duration, Size, Rate, Bind)):
+    if isinstance(value, (Duration, Size, Rate, Bind, RegistryUrl)):
         return f'"{value}"'
     if isinstance(value, int):
         return str(value)

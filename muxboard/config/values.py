@@ -7,6 +7,7 @@ import ipaddress
 import re
 from decimal import Decimal
 from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -138,6 +139,58 @@ class Bind:
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class RegistryUrl:
+    """Where counts and leases live; as text, without the password that it may hold."""
+
+    __slots__ = ("_text",)
+    must = 'be "memory://", "redis://HOST:PORT/DB", "rediss://…" (TLS) or "unix:///PATH?db=DB"'
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise ValueError(cls.must) from None
+        place = parts.path if parts.scheme == "unix" else parts.hostname
+        if text != "memory://" and (parts.scheme not in {"redis", "rediss", "unix"} or not place or port == 0):
+            raise ValueError(cls.must)
+        return cls(text)
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes count there too."""
+        return self._text != "memory://"
+
+    @property
+    def secret(self) -> bool:
+        """Whether it holds a password."""
+        parts = urlsplit(self._text)
+        return bool(parts.password) or "password=" in parts.query
+
+    def reveal(self) -> str:
+        """The whole of it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RegistryUrl) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __str__(self) -> str:
+        if not self.shared:
+            return self._text
+        parts = urlsplit(self._text)
+        place = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, f"********@{place}" if parts.password else place, parts.path, "", ""))
+
+    __repr__ = __str__
 
 
 class Secret:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import logging
 import secrets
 import time
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from muxboard.config.values import Rate
 
 PREFIX = "{muxboard}:"  # the braces keep all keys in one slot of a cluster
+SEED = PREFIX + "seed"  # made anew by whoever finds it gone: then the used ids are gone as well
 LEASE_S = 15.0  # a process that has died frees its leases after so long
 RENEW_S = 3.0
 ANSWER_S = 1.0  # nobody waits longer for an answer
@@ -56,7 +58,8 @@ class RedisRegistry(Registry):
         self._held: dict[str, Lease] = {}
         self._windows = Windows()
         self._good: dict[str, float] = {}
-        self._tasks = Tasks("registry")
+        self._seed: bytes | None = None
+        self._tasks = Tasks("registry")  # what a caller who gave up leaves to be done
         self._away = False
 
     async def _ask(self, answer: Awaitable[Any]) -> Any:
@@ -75,9 +78,8 @@ class RedisRegistry(Registry):
 
     async def open(self) -> None:
         await self._ask(self._redis.ping())
-        self._tasks.start(self._beat(), "renew leases")
 
-    async def _beat(self) -> None:
+    async def stay(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             with contextlib.suppress(RegistryUnavailable):
@@ -127,8 +129,11 @@ class RedisRegistry(Registry):
 
     async def used(self, name: str) -> bool:
         now = time.monotonic()
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.exists(PREFIX + "used:" + name)
+        pipeline.get(SEED)
         try:
-            used = bool(await self._ask(self._redis.exists(PREFIX + "used:" + name)))
+            found, seed = await self._ask(pipeline.execute())
         except RegistryUnavailable:
             if now - self._good.get(name, -BELIEVED_S) < BELIEVED_S:
                 return False
@@ -136,9 +141,12 @@ class RedisRegistry(Registry):
         self._good.pop(name, None)
         for old in [old for old, at in self._good.items() if now - at >= BELIEVED_S]:
             del self._good[old]
-        if not used:
+        forgotten = seed != self._seed
+        if forgotten:
+            self._seed = seed
+        elif not found:
             self._good[name] = now
-        return used
+        return bool(found) or forgotten
 
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:
         wait = self._windows.hit(_rate_key(what, who), rate, time.monotonic())
@@ -157,12 +165,12 @@ class RedisRegistry(Registry):
         return None if wait < 0 else wait / 1e6
 
     async def secret(self, name: str) -> bytes:
-        key = PREFIX + "secret:" + name
-        await self._ask(self._redis.set(key, secrets.token_bytes(32), nx=True))
-        found: bytes | None = await self._ask(self._redis.get(key))
-        if found is None:
-            raise RegistryUnavailable("it forgets what it is told")
-        return found
+        if self._seed is None:
+            await self._ask(self._redis.set(SEED, secrets.token_bytes(32), nx=True))
+            self._seed = await self._ask(self._redis.get(SEED))
+        if self._seed is None:
+            raise RegistryUnavailable("it forgets at once what it is told")
+        return hmac.digest(self._seed, name.encode(), "sha256")
 
     async def close(self) -> None:
         await self._tasks.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
+from muxboard.problems import Code, Problem
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,8 +17,11 @@ class Full(Exception):  # noqa: N818
     """A counter is at its limit; ``args[0]`` is the counter's name."""
 
 
-class RegistryUnavailable(Exception):  # noqa: N818
-    """The registry does not answer; ``args[0]`` says why. Nothing is given away meanwhile."""
+class RegistryUnavailable(Problem):
+    """The registry does not answer; ``reason`` says why, for the log. Nothing is given away meanwhile."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Code.registry_unavailable, "The registry does not answer; try again.", reason=reason)
 
 
 class Lease(NamedTuple):
@@ -35,6 +40,9 @@ class Registry(ABC):
         Raises:
             RegistryUnavailable: It does not; the words say what to look at.
         """
+
+    async def stay(self) -> None:
+        """Keep what is held, until it is cancelled."""
 
     @abstractmethod
     async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
@@ -67,7 +75,7 @@ class Registry(ABC):
 
     @abstractmethod
     async def used(self, name: str) -> bool:
-        """Whether an id is used up. Raises ``RegistryUnavailable``."""
+        """Whether an id is used up, or it is not known any more. Raises ``RegistryUnavailable``."""
 
     @abstractmethod
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:
@@ -82,7 +90,9 @@ class Registry(ABC):
 
     @abstractmethod
     async def secret(self, name: str) -> bytes:
-        """Return 32 random bytes, the same for every process of this registry. Raises ``RegistryUnavailable``."""
+        """Return 32 random bytes, the same for every process of this registry, and others once it has forgotten
+        which ids were used: what was signed before must not count any more. Raises ``RegistryUnavailable``.
+        """
 
     @abstractmethod
     async def close(self) -> None:

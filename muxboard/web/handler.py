@@ -111,7 +111,10 @@ class Guard(tornado.web.RequestHandler):
             by_page = "Origin" in request.headers or services.origins.foreign(request.headers)
             if not safe and by_page and not services.origins.allows(self.seen, request.headers):
                 raise Problem(Code.origin_refused)
+            if not safe:
+                await services.sessions.ready()
             return
+        await services.sessions.ready()
         self.principal = await self._identify()
         safe = request.method in {"GET", "HEAD"} and access is not Access.stream
         if self.principal.ambient:

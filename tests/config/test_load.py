@@ -149,9 +149,23 @@ def test_the_environment_overrides_the_file_and_bind_overrides_both(write):
     assert load(path, environ).config.server.bind.port == 2
     assert load(path, environ, bind="127.0.0.1:3").config.server.bind.port == 3
     assert load(path, environ).log_level == "DEBUG"
-    assert refused(path, {"MUXBOARD_REGISTRY_URL": "redis://x"}) == [
-        'registry.url: must be "memory://", the only registry of this version'
-    ]
+    shared = load(path, {"MUXBOARD_REGISTRY_URL": "redis://:secret@x:1/0"}).config.registry.url
+    assert shared.reveal() == "redis://:secret@x:1/0"
+    assert str(shared) == repr(shared) == "redis://********@x:1/0"
+
+
+@pytest.mark.parametrize("url", ["", "redis", "redis://", "http://x", "memory://x", "redis://x:99999", "unix://"])
+def test_a_registry_is_a_url_without_a_password(write, url):
+    (line,) = refused(write(f'[registry]\nurl = "{url}"\n'))
+    assert line.startswith("registry.url: must be")
+
+
+@pytest.mark.parametrize("url", ["redis://:secret@x", "unix:///run/redis.sock?password=secret"])
+def test_a_password_of_the_registry_does_not_stand_in_the_file(write, url):
+    with pytest.raises(ConfigError) as told:
+        load(write(f'[registry]\nurl = "{url}"\n'), {})
+    assert "MUXBOARD_REGISTRY_URL" in str(told.value.lines)
+    assert "secret" not in str(told.value.lines)
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"])

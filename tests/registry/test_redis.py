@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -27,11 +28,18 @@ def open_registry(io_loop, redis, monkeypatch):
         monkeypatch.setattr(module, "LEASE_S", lease_s)
         opened.append(RedisRegistry(redis.url))
         await opened[-1].open()
+        staying.append(asyncio.ensure_future(opened[-1].stay()))
         return opened[-1]
 
+    async def close():
+        for each, task in zip(opened, staying, strict=True):
+            task.cancel()
+            await asyncio.wait([task])
+            await each.close()
+
+    staying = []
     yield open_one
-    for each in opened:
-        io_loop.run_sync(each.close)
+    io_loop.run_sync(close)
 
 
 async def soon(condition, what, seconds=10):
@@ -55,8 +63,7 @@ async def test_a_process_that_died_frees_its_leases_and_a_living_one_keeps_them(
     await living.lease("2", {"all": 2})
     with pytest.raises(Full):
         await living.lease("3", {"all": 2})
-    await dead._tasks.close()  # as kill -9 does: nothing is renewed and nothing given back
-    dead._held.clear()
+    dead._held.clear()  # as kill -9 does: nothing is renewed and nothing given back
 
     async def freed():
         return await living.count("all") == 1
@@ -82,6 +89,22 @@ async def test_logins_are_one_secret_and_one_count(open_registry):
     assert 50 < await other.over("login", "1.2.3.4", RATE) <= 60
 
 
+async def test_what_was_signed_is_void_once_redis_has_forgotten_who_logged_out(open_registry, redis):
+    one, other = await open_registry(), await open_registry()
+    before = await one.secret("logins")
+    assert await other.secret("logins") == before
+    assert not await one.used("login")
+    redis.stop()
+    redis.start()
+    assert await one.used("login"), "nobody knows any more"
+    after = await one.secret("logins")
+    assert after != before
+    assert await other.used("login")
+    assert await other.secret("logins") == after
+    assert not await one.used("login")
+    assert not await other.used("login")
+
+
 @pytest.mark.parametrize("away", ["stopped", "silent"])
 async def test_while_it_is_away_nothing_is_given_and_it_is_used_again_at_once(open_registry, redis, away):
     registry = await open_registry(5.0)
@@ -97,7 +120,7 @@ async def test_while_it_is_away_nothing_is_given_and_it_is_used_again_at_once(op
     ):
         with pytest.raises(RegistryUnavailable) as told:
             await ask()
-        assert "redis:" not in str(told.value), "its address may hold a password"
+        assert "redis:" not in told.value.reason, "its address may hold a password"
     assert not await registry.used("seen"), "a login that was good is believed for a while"
     assert [await registry.hit("login", "ada", RATE) for _ in range(2)] == [None, None]
     assert await registry.hit("login", "ada", RATE), "each counts for itself meanwhile"
@@ -116,9 +139,10 @@ async def test_while_it_is_away_nothing_is_given_and_it_is_used_again_at_once(op
 
 async def test_one_that_cannot_be_reached_is_told_without_its_password(redis):
     registry = RedisRegistry(redis.url.replace("of%20the", "wrong"))
-    with pytest.raises(RegistryUnavailable, match="(?i)password|auth") as told:
+    with pytest.raises(RegistryUnavailable) as told:
         await registry.open()
-    assert "wrong" not in str(told.value)
+    assert re.search("(?i)password|auth", told.value.reason)
+    assert "wrong the" not in told.value.reason
     await registry.close()
 
 
