@@ -162,7 +162,8 @@ class Service:
         try:
             await self.registry.open()
         except RegistryUnavailable as error:
-            raise ConfigError([f"registry.url: {self.config.registry.url} does not answer: {error.reason}"]) from error
+            line = f"registry.url: {self.config.registry.url} does not answer: {error.reason}"
+            raise ConfigError([line]) from error
         sockets = self._listen(self.bind)
         if self.bind.port == 0 and not self.bind.path:
             self.bind = Bind(self.bind.host, sockets[0].getsockname()[1])

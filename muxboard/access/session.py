@@ -27,8 +27,8 @@ class _Session(msgspec.Struct, frozen=True, omit_defaults=True):
 class Sessions:
     """Makes, reads and revokes sessions. The signature is the cookie's (or bearer's) own matter.
 
-    ``key`` signs them and is the registry's: made anew when that has forgotten which sessions were revoked. Were
-    it made from a token, cookies would be a way to guess the token without being rated.
+    ``key`` signs them and is the registry's: made anew when that has forgotten which sessions were revoked.
+    Were it made from a token, cookies would be a way to guess the token without being rated.
     """
 
     def __init__(self, registry: Registry, longest_s: float) -> None:
@@ -37,7 +37,11 @@ class Sessions:
         self._registry = registry
 
     async def ready(self) -> None:
-        """Take the key that signs now, before anything is signed or verified. Raises ``RegistryUnavailable``."""
+        """Take the key that signs now, before anything is signed or verified.
+
+        Raises:
+            RegistryUnavailable: Nobody knows it.
+        """
         self.key = await self._registry.secret("logins")
 
     def make(self, name: str, gate: str, seconds: float, link: Link | None = None) -> tuple[str, Principal]:

@@ -237,8 +237,8 @@ class Registry(Struct, frozen=True, forbid_unknown_fields=True):
     url: Annotated[
         RegistryUrl,
         doc(
-            '"memory://": in this process. "redis://HOST:PORT/DB", "rediss://…" or "unix:///PATH": shared by all '
-            "replicas; with a password only as MUXBOARD_REGISTRY_URL."
+            '"memory://": in this process. "redis://HOST:PORT/DB", "rediss://…" or "unix:///PATH": shared by '
+            "all replicas; with a password only as MUXBOARD_REGISTRY_URL."
         ),
     ] = field(default_factory=lambda: RegistryUrl("memory://"))
 

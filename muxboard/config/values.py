@@ -158,7 +158,8 @@ class RegistryUrl:
         except ValueError:
             raise ValueError(cls.must) from None
         place = parts.path if parts.scheme == "unix" else parts.hostname
-        if text != "memory://" and (parts.scheme not in {"redis", "rediss", "unix"} or not place or port == 0):
+        redis = parts.scheme in {"redis", "rediss", "unix"} and place and port != 0
+        if text != "memory://" and not redis:
             raise ValueError(cls.must)
         return cls(text)
 
@@ -188,7 +189,8 @@ class RegistryUrl:
             return self._text
         parts = urlsplit(self._text)
         place = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, f"********@{place}" if parts.password else place, parts.path, "", ""))
+        shown = f"********@{place}" if parts.password else place
+        return urlunsplit((parts.scheme, shown, parts.path, "", ""))
 
     __repr__ = __str__
 

@@ -26,6 +26,12 @@ class MemoryRegistry(Registry):
         self._windows = Windows()
         self._secrets: defaultdict[str, bytes] = defaultdict(lambda: secrets.token_bytes(32))
 
+    async def open(self) -> None:
+        """It answers."""
+
+    async def stay(self) -> None:
+        """What is held stays."""
+
     async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
         for counter, limit in limits.items():  # the check and the change share one turn of the loop
             if self._counts[counter] >= limit:

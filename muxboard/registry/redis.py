@@ -25,6 +25,7 @@ SEED = PREFIX + "seed"  # made anew by whoever finds it gone: then the used ids 
 LEASE_S = 15.0  # a process that has died frees its leases after so long
 RENEW_S = 3.0
 ANSWER_S = 1.0  # nobody waits longer for an answer
+CONNECTIONS = 8
 BELIEVED_S = 30.0  # an id that was good so long ago still is, while nobody can be asked
 
 log = logging.getLogger("muxboard.registry")
@@ -34,7 +35,7 @@ class RedisRegistry(Registry):
     """Counts in Redis. Leases end by themselves unless this process renews them.
 
     Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``, as redis-py takes it; may hold a password, so it is never told.
+        url: As redis-py takes it; it may hold a password, so it is never told.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,13 +45,15 @@ class RedisRegistry(Registry):
         from redis.exceptions import RedisError  # noqa: PLC0415
 
         self._errors = (RedisError, OSError, TimeoutError)
-        self._redis = redis.Redis.from_url(
+        pool = redis.BlockingConnectionPool.from_url(
             url,
+            max_connections=CONNECTIONS,
+            timeout=ANSWER_S,
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
             retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
-            decode_responses=False,
         )
+        self._redis = redis.Redis.from_pool(pool)
         self._lease = self._redis.register_script(scripts.LEASE)
         self._renew = self._redis.register_script(scripts.RENEW)
         self._count = self._redis.register_script(scripts.COUNT)
@@ -69,7 +72,7 @@ class RedisRegistry(Registry):
         except self._errors as error:
             if not self._away:
                 self._away = True
-                log.error("redis does not answer: %s", _said(error))
+                log.error("redis does not answer: %s", _said(error))  # noqa: TRY400  one line says it
             raise RegistryUnavailable(_said(error)) from error
         if self._away:
             self._away = False
@@ -157,9 +160,9 @@ class RedisRegistry(Registry):
         return wait if wait is not None else await self._shared(what, who, rate, "")
 
     async def _shared(self, what: str, who: str, rate: Rate, event: str) -> float | None:
-        keys, args = [_rate_key(what, who)], [rate.count, rate.seconds, event]
         try:
-            wait = int(await self._ask(self._hit(keys=keys, args=args)))
+            asked = self._hit(keys=[_rate_key(what, who)], args=[rate.count, rate.seconds, event])
+            wait = int(await self._ask(asked))
         except RegistryUnavailable:
             return None
         return None if wait < 0 else wait / 1e6

@@ -34,6 +34,7 @@ class Lease(NamedTuple):
 class Registry(ABC):
     """Leases, ids used up and rates. Where it says so, whoever asks is refused while it does not answer."""
 
+    @abstractmethod
     async def open(self) -> None:
         """Make sure that it answers.
 
@@ -41,6 +42,7 @@ class Registry(ABC):
             RegistryUnavailable: It does not; the words say what to look at.
         """
 
+    @abstractmethod
     async def stay(self) -> None:
         """Keep what is held, until it is cancelled."""
 
@@ -90,8 +92,11 @@ class Registry(ABC):
 
     @abstractmethod
     async def secret(self, name: str) -> bytes:
-        """Return 32 random bytes, the same for every process of this registry, and others once it has forgotten
-        which ids were used: what was signed before must not count any more. Raises ``RegistryUnavailable``.
+        """Return 32 random bytes, the same for every process of this registry, and others once it has
+        forgotten which ids were used: what was signed before must not count any more.
+
+        Raises:
+            RegistryUnavailable: Nobody knows them.
         """
 
     @abstractmethod

@@ -1,8 +1,8 @@
-"""What Redis runs in one step: no other asker comes between the look and the change. Times are Redis's own."""
+"""What Redis runs in one step: no other asker comes between the look and the change. Its clock counts."""
 
 NOW = "local t = redis.call('TIME') local now = tonumber(t[1]) + tonumber(t[2]) / 1000000 "
 
-# KEYS: counters. ARGV: holder, seconds it lives, one limit for each. Returns 0, or the number of the full one.
+# KEYS: counters. ARGV: holder, seconds it lives, one limit for each. Returns 0, or the full one's number.
 LEASE = (
     NOW
     + """

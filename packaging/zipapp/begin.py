@@ -1,7 +1,8 @@
 """The first thing that runs in muxboard.pyz: chooses where it is unpacked, then hands over to shiv.
 
-Whoever may write there runs code as us. So it is a folder of our own, or one that root has prepared, and nobody
-else may write to it; shiv alone would take ``~/.shiv`` or fail.
+Whoever may write there runs code as us. So it is a folder of our own, or one that root has prepared, and
+nobody else may write to it; shiv alone would take ``~/.shiv`` or fail. An old Python must be able to read
+this file, to say that it is too old.
 """
 
 import os
@@ -10,14 +11,16 @@ import sys
 from pathlib import Path
 
 LEAST = (3, 11)
-SHARED = (0o1777, 0o777)  # modes of folders below which everybody may make one
 
 
 def main():
     """Unpack where that is safe, and run the command."""
     if sys.version_info < LEAST:
-        have = "%d.%d" % sys.version_info[:2]
-        sys.exit("muxboard needs Python %d.%d or newer, and this is %s: run it as python3.X muxboard.pyz" % (*LEAST, have))
+        have = "{}.{}".format(*sys.version_info)
+        need = "{}.{}".format(*LEAST)
+        sys.exit(
+            f"muxboard needs Python {need} or newer, and this is {have}: run it as python3.X muxboard.pyz"
+        )
     os.environ["SHIV_ROOT"] = _root()
     from _bootstrap import bootstrap  # noqa: PLC0415  shiv's own, beside this file in the archive
 
@@ -31,19 +34,21 @@ def _root():
         problem = _problem(folder)
         if problem is None:
             return str(folder)
-        tried.append("%s %s" % (folder, problem))
-    sys.exit("muxboard has no folder to unpack itself: %s. Name one: SHIV_ROOT=/path" % "; ".join(tried))
+        tried.append(f"{folder} {problem}")
+    sys.exit(
+        "muxboard has no folder to unpack itself: {}. Name one: SHIV_ROOT=/path".format("; ".join(tried))
+    )
 
 
 def _usual():
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(cache):
-        yield Path(cache, "muxboard")
-    home = os.path.expanduser("~")
-    if os.path.isabs(home):
-        yield Path(home, ".cache", "muxboard")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if cache.is_absolute():
+        yield cache / "muxboard"
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's own raises where there is none
+    if home.is_absolute():
+        yield home / ".cache" / "muxboard"
     for shared in ("/var/tmp", "/tmp"):  # noqa: S108  a folder of our own in it, looked at before it is used
-        yield Path(shared, "muxboard-%d" % os.geteuid())
+        yield Path(shared, f"muxboard-{os.geteuid()}")
 
 
 def _problem(folder):
@@ -52,7 +57,7 @@ def _problem(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        return "cannot be made: %s" % error.strerror
+        return f"cannot be made: {error.strerror}"
     if not stat.S_ISDIR(found.st_mode):
         return "is no folder"
     if found.st_uid not in (0, os.geteuid()):

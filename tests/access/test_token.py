@@ -98,9 +98,13 @@ async def test_a_revoked_session_is_refused_and_others_are_not(sessions):
     assert await sessions.resume(other.encode())
 
 
-def test_who_guesses_tokens_learns_nothing_from_cookies(sessions):
+async def test_who_guesses_tokens_learns_nothing_from_cookies(sessions):
     """The key has nothing to do with the token: no cookie can be made, or tried, from a guess."""
-    assert Sessions(MemoryRegistry(), 3600).key != sessions.key
+    others = Sessions(MemoryRegistry(), 3600)
+    await sessions.ready()
+    await others.ready()
+    assert len(sessions.key) == 32
+    assert others.key != sessions.key
 
 
 @pytest.mark.parametrize(

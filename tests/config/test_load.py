@@ -154,7 +154,9 @@ def test_the_environment_overrides_the_file_and_bind_overrides_both(write):
     assert str(shared) == repr(shared) == "redis://********@x:1/0"
 
 
-@pytest.mark.parametrize("url", ["", "redis", "redis://", "http://x", "memory://x", "redis://x:99999", "unix://"])
+@pytest.mark.parametrize(
+    "url", ["", "redis", "redis://", "http://x", "memory://x", "redis://x:99999", "unix://"]
+)
 def test_a_registry_is_a_url_without_a_password(write, url):
     (line,) = refused(write(f'[registry]\nurl = "{url}"\n'))
     assert line.startswith("registry.url: must be")

@@ -23,7 +23,8 @@ ADA, BOB = Principal(name="ada", gate="token"), Principal(name="bob", gate="toke
 
 @pytest.fixture(params=["memory", "redis"])
 def registry(request, io_loop):
-    registry = MemoryRegistry() if request.param == "memory" else RedisRegistry(request.getfixturevalue("redis").url)
+    memory = request.param == "memory"
+    registry = MemoryRegistry() if memory else RedisRegistry(request.getfixturevalue("redis").url)
     io_loop.run_sync(registry.open)
     yield registry
     io_loop.run_sync(registry.close)

@@ -56,7 +56,7 @@ class Redis:
             self.process.wait(10)
             self.process = None
 
-    def hold(self, on: bool = True) -> None:  # noqa: FBT001, FBT002
+    def hold(self, on: bool = True) -> None:
         """It takes connections and answers nothing, or goes on."""
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGSTOP if on else signal.SIGCONT)

@@ -71,7 +71,7 @@ class Service:
         env: What the process gets besides a plain environment.
         user: The Unix user to run as, which takes root.
         token: ``MUXBOARD_TOKEN``; None lets the service make a fresh one.
-        command: What is run in place of the checkout's ``muxboard``, with none of our paths in its environment.
+        command: What is run in place of the checkout's ``muxboard``, with none of our paths.
     """
 
     def __init__(
