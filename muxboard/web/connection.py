@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tornado.ioloop import IOLoop
 
 from muxboard.problems import Code, Problem, invalid
-from muxboard.registry.memory import Full
+from muxboard.registry.registry import Full
 from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import exit_message
 from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, byte_count, now
