@@ -26,12 +26,15 @@ from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
 from muxboard.hosts.configured import Configured
 from muxboard.hosts.sweep import Sweeper
+from muxboard.hosts.turns import Turns
 from muxboard.records.audit import Audit
 from muxboard.records.metrics import Metrics
 from muxboard.registry.build import build_registry
+from muxboard.registry.memory import MemoryRegistry
 from muxboard.registry.registry import RegistryUnavailable
 from muxboard.tasks import Tasks
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
+from muxboard.terminals.elsewhere import Elsewhere
 from muxboard.web.app import application, health_application
 from muxboard.web.assets import Assets
 from muxboard.web.connection import drop_when_silent
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from tornado.web import Application
 
     from muxboard.access.gate import Gate
+    from muxboard.access.principal import Principal
     from muxboard.config.schema import Loaded
     from muxboard.hosts.model import HostReport
 
@@ -105,7 +109,7 @@ class Service:
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
         try:
-            self.registry = build_registry(config.registry.url)
+            self.registry, self.board = build_registry(config.registry.url)
         except ValueError as error:
             raise ConfigError([f"registry.url: {error}"]) from error
         gate = gate or build_gate(loaded, self.token)
@@ -117,7 +121,7 @@ class Service:
         self.audit = Audit(config.audit)
         self.metrics = Metrics()
         self.configured = Configured(loaded, environ)
-        self.sweeper = Sweeper(self.configured.hosts, config.inventory)
+        self.sweeper = Sweeper(self.configured.hosts, config.inventory, Turns(self.board))
         self.attacher = Attacher(
             limits=config.limits,
             grants=grants,
@@ -126,6 +130,7 @@ class Service:
             metrics=self.metrics,
             launcher=launcher or TmuxLauncher(),
         )
+        self.elsewhere = Elsewhere(self.board, self.attacher, self._logged_out)
         self.services = Services(
             config=config,
             gate=gate,
@@ -135,14 +140,17 @@ class Service:
             grants=grants,
             caps=caps,
             registry=self.registry,
+            here=MemoryRegistry(),
             sweeper=self.sweeper,
             attacher=self.attacher,
+            elsewhere=self.elsewhere,
             audit=self.audit,
             metrics=self.metrics,
             origins=Origins(config.server),
             assets=Assets(),
             streams=set(),
             begin=self.begin,
+            logged_out=self._logged_out,
         )
         self._begun = False
         self._tasks = Tasks("service")
@@ -185,6 +193,15 @@ class Service:
         self.metrics.start(asyncio.get_running_loop().time)
         self._tasks.start(self.services.gate.ready(), "what the gate needs")
         self._tasks.start(self.registry.stay(), "leases")
+        self._tasks.start(self.board.stay(), "what other processes tell")
+        self._tasks.start(self.elsewhere.stay(), "terminals here and elsewhere")
+
+    def _logged_out(self, principal: Principal) -> None:
+        """End the terminals and streams of a login that has ended, and of its links."""
+        self.attacher.logged_out(principal)
+        for stream in tuple(self.services.streams):
+            if stream.principal.same_login(principal):
+                stream.stop()
 
     def reload(self) -> None:
         """Take in the configuration's hosts and grants anew; does not wait. A broken file changes nothing."""
@@ -303,6 +320,7 @@ class Service:
         self.audit.close()
         await self.services.gate.close()
         await self.services.links.close()
+        await self.elsewhere.close()
         await self.registry.close()
         self._unlink()
 

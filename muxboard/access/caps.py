@@ -28,8 +28,8 @@ class Caps:
         self._global = limits.attaches_global
         self._registry = registry
 
-    async def lease(self, principal: Principal, terminal: str) -> Lease:
-        """Return a lease for a terminal.
+    async def lease(self, principal: Principal, terminal: str, instead: str = "") -> Lease:
+        """Return a lease for a terminal, perhaps in place of another one of theirs.
 
         Raises:
             Problem: ``attach_cap``, saying which cap and what to do.
@@ -38,7 +38,7 @@ class Caps:
         if principal.via:  # each link is a principal of its own: all of them together leave room for people
             limits[_LINKS] = max(1, self._global // 2)
         try:
-            return await self._registry.lease(terminal, limits)
+            return await self._registry.lease(terminal, limits, instead)
         except Full as error:
             if error.args[0] == _LINKS:
                 detail = (

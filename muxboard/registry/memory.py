@@ -32,11 +32,16 @@ class MemoryRegistry(Registry):
     async def stay(self) -> None:
         """What is held stays."""
 
-    async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
-        for counter, limit in limits.items():  # the check and the change share one turn of the loop
-            if self._counts[counter] >= limit:
-                raise Full(counter)
+    async def lease(self, holder: str, limits: Mapping[str, int], instead: str = "") -> Lease:
+        # The check and the change share one turn of the loop.
         lease = Lease(holder, tuple(limits))
+        old = self._leases.get(instead)
+        if old is None or lease.counters[0] not in old.counters:
+            old = Lease("", ())
+        for counter, limit in limits.items():
+            if self._counts[counter] - (counter in old.counters) >= limit:
+                raise Full(counter)
+        await self.release(old)
         self._counts.update(lease.counters)
         self._leases[holder] = lease
         return lease

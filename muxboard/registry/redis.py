@@ -5,55 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from muxboard.registry import scripts
+from muxboard.registry.redis_link import PREFIX
 from muxboard.registry.registry import Full, Lease, Registry, RegistryUnavailable
 from muxboard.registry.window import Windows
 from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Mapping
 
     from muxboard.config.values import Rate
+    from muxboard.registry.redis_link import RedisLink
 
-PREFIX = "{muxboard}:"  # the braces keep all keys in one slot of a cluster
 SEED = PREFIX + "seed"  # made anew by whoever finds it gone: then the used ids are gone as well
 LEASE_S = 15.0  # a process that has died frees its leases after so long
 RENEW_S = 3.0
-ANSWER_S = 1.0  # nobody waits longer for an answer
-CONNECTIONS = 8
 BELIEVED_S = 30.0  # an id that was good so long ago still is, while nobody can be asked
-
-log = logging.getLogger("muxboard.registry")
 
 
 class RedisRegistry(Registry):
-    """Counts in Redis. Leases end by themselves unless this process renews them.
+    """Counts in Redis. Leases end by themselves unless this process renews them."""
 
-    Args:
-        url: As redis-py takes it; it may hold a password, so it is never told.
-    """
-
-    def __init__(self, url: str) -> None:
-        import redis.asyncio as redis  # noqa: PLC0415  0.3 s, which a single process is spared
-        from redis.asyncio.retry import Retry  # noqa: PLC0415
-        from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.exceptions import RedisError  # noqa: PLC0415
-
-        self._errors = (RedisError, OSError, TimeoutError)
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_S,
-            socket_timeout=ANSWER_S,
-            socket_connect_timeout=ANSWER_S,
-            retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
-        )
-        self._redis = redis.Redis.from_pool(pool)
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+        self._redis = link.redis
+        self._ask = link.ask
         self._lease = self._redis.register_script(scripts.LEASE)
         self._renew = self._redis.register_script(scripts.RENEW)
         self._count = self._redis.register_script(scripts.COUNT)
@@ -63,21 +43,6 @@ class RedisRegistry(Registry):
         self._good: dict[str, float] = {}
         self._seed: bytes | None = None
         self._tasks = Tasks("registry")  # what a caller who gave up leaves to be done
-        self._away = False
-
-    async def _ask(self, answer: Awaitable[Any]) -> Any:
-        try:
-            async with asyncio.timeout(2 * ANSWER_S):
-                got = await answer
-        except self._errors as error:
-            if not self._away:
-                self._away = True
-                log.error("redis does not answer: %s", _said(error))  # noqa: TRY400  one line says it
-            raise RegistryUnavailable(_said(error)) from error
-        if self._away:
-            self._away = False
-            log.warning("redis answers again")
-        return got
 
     async def open(self) -> None:
         await self._ask(self._redis.ping())
@@ -98,16 +63,17 @@ class RedisRegistry(Registry):
             if holder not in self._held:
                 await self._ask(self._redis.zrem(_lease_key(counter), holder))
 
-    async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
+    async def lease(self, holder: str, limits: Mapping[str, int], instead: str = "") -> Lease:
         lease = Lease(holder, tuple(limits))
         keys = [_lease_key(counter) for counter in lease.counters]
         try:
-            full = await self._ask(self._lease(keys=keys, args=[holder, LEASE_S, *limits.values()]))
+            full = await self._ask(self._lease(keys=keys, args=[holder, LEASE_S, instead, *limits.values()]))
         except asyncio.CancelledError:
             self._tasks.start(self._forget(lease), "forget a lease")
             raise
         if full:
             raise Full(lease.counters[full - 1])
+        self._held.pop(instead, None)
         self._held[holder] = lease
         return lease
 
@@ -179,7 +145,7 @@ class RedisRegistry(Registry):
         await self._tasks.close()
         for lease in list(self._held.values()):
             await self.release(lease)
-        await self._redis.aclose()
+        await self._link.close()
 
 
 def _lease_key(counter: str) -> str:
@@ -188,7 +154,3 @@ def _lease_key(counter: str) -> str:
 
 def _rate_key(what: str, who: str) -> str:
     return f"{PREFIX}rate:{what} of {who}"
-
-
-def _said(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:200] or type(error).__name__

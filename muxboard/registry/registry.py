@@ -47,12 +47,13 @@ class Registry(ABC):
         """Keep what is held, until it is cancelled."""
 
     @abstractmethod
-    async def lease(self, holder: str, limits: Mapping[str, int]) -> Lease:
+    async def lease(self, holder: str, limits: Mapping[str, int], instead: str = "") -> Lease:
         """Count one in every counter, or in none.
 
         Args:
             holder: Who holds it: an id that no other lease has.
             limits: Counter's name → how many it may count.
+            instead: Holder of a lease that ends by this one, if it counts in the first counter.
 
         Raises:
             Full: For the first counter that is at its limit.

@@ -2,16 +2,21 @@
 
 NOW = "local t = redis.call('TIME') local now = tonumber(t[1]) + tonumber(t[2]) / 1000000 "
 
-# KEYS: counters. ARGV: holder, seconds it lives, one limit for each. Returns 0, or the full one's number.
+# KEYS: counters. ARGV: holder, seconds it lives, whose lease ends by this or '', one limit for each. Returns 0,
+# or the full one's number. Only a lease that counts in the first counter can be ended: that is its owner's.
 LEASE = (
     NOW
     + """
+for _, key in ipairs(KEYS) do redis.call('ZREMRANGEBYSCORE', key, '-inf', now) end
+local instead = ARGV[3] ~= '' and redis.call('ZSCORE', KEYS[1], ARGV[3])
 for i, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-  local held = redis.call('ZSCORE', key, ARGV[1])
-  if not held and redis.call('ZCARD', key) >= tonumber(ARGV[i + 2]) then return i end
+  local held = redis.call('ZCARD', key)
+  if instead and redis.call('ZSCORE', key, ARGV[3]) then held = held - 1 end
+  if redis.call('ZSCORE', key, ARGV[1]) then held = held - 1 end
+  if held >= tonumber(ARGV[i + 3]) then return i end
 end
 for _, key in ipairs(KEYS) do
+  if instead then redis.call('ZREM', key, ARGV[3]) end
   redis.call('ZADD', key, now + tonumber(ARGV[2]), ARGV[1])
   redis.call('PEXPIRE', key, math.ceil(tonumber(ARGV[2]) * 2000))
 end
@@ -52,3 +57,6 @@ end
 return -1
 """
 )
+
+# KEYS: a claim. ARGV: whose. Gives it back where it is still theirs.
+UNCLAIM = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"

@@ -94,6 +94,7 @@ class Request(NamedTuple):
     rows: int
     client: str
     request_id: str
+    replaces: str = ""
 
 
 class Attacher:
@@ -142,7 +143,7 @@ class Attacher:
         async with AsyncExitStack() as undo:
             self._opening[terminal_id] = principal
             undo.callback(self._opening.pop, terminal_id, None)
-            lease = await self._caps.lease(principal, terminal_id)
+            lease = await self._caps.lease(principal, terminal_id, request.replaces)
             undo.push_async_callback(self._caps.release, lease)
             session = await self._launcher.find(host, user, request.session)
             target = Target(host.config.key, user, session, request.session)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from muxboard.problems import Code, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from muxboard.access.principal import Principal
     from muxboard.terminals.terminal import Terminal
 
+NO_TERMINAL = "There is no such terminal, or it has ended."
 # Whoever was between two connections when a terminal ended asks for it again, and is told why.
 KEPT_S = 60.0
 KEPT = 256
@@ -20,9 +21,14 @@ KEPT_BYTES = 8 << 20  # of output that nobody has taken yet
 
 
 class Table:
-    """Finds terminals. Somebody else's is as unknown as one that never was."""
+    """Finds terminals. Somebody else's is as unknown as one that never was.
+
+    Attributes:
+        on_change: Called after one has come or gone.
+    """
 
     def __init__(self) -> None:
+        self.on_change: Callable[[], None] = lambda: None
         self._terminals: dict[str, Terminal] = {}
         self._ended: dict[str, tuple[float, Terminal]] = {}  # oldest first
 
@@ -34,12 +40,14 @@ class Table:
 
     def add(self, terminal: Terminal) -> None:
         self._terminals[terminal.id] = terminal
+        self.on_change()
 
     def remove(self, terminal: Terminal) -> None:
         """Take a terminal that has ended out. Idempotent."""
         if self._terminals.pop(terminal.id, None) is not None:
             self._ended[terminal.id] = (asyncio.get_running_loop().time() + KEPT_S, terminal)
             self._forget()
+            self.on_change()
 
     def _forget(self) -> None:
         """Drop whoever has been kept for long enough, or is too many."""
@@ -73,5 +81,5 @@ class Table:
             self._forget()
             _, terminal = self._ended.get(terminal_id, (0.0, None))
         if terminal is None or not (oversees or terminal.principal.key in principal.keys):
-            raise Problem(Code.not_found, "There is no such terminal, or it has ended.")
+            raise Problem(Code.not_found, NO_TERMINAL)
         return terminal

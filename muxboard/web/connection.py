@@ -107,15 +107,15 @@ class Connection(Guard):
         Raises:
             Problem: ``rate_limited``.
         """
-        registry, most = self.services.registry, ANSWERS + self.services.caps.per_principal
+        here, most = self.services.here, ANSWERS + self.services.caps.per_principal
         try:
-            lease = await registry.lease(self.request_id, {f"answers to {self.principal.key}": most})
+            lease = await here.lease(self.request_id, {f"answers to {self.principal.key}": most})
         except Full as error:
             raise Problem(Code.rate_limited, f"You have {most} answers unread.", retry_after=10) from error
         try:
             yield
         finally:
-            await registry.release(lease)
+            await here.release(lease)
 
     def fresher(self, principal: Principal) -> None:
         """Somebody has shown a credential: go on for as long as it, where it is a fresher one."""

@@ -78,7 +78,7 @@ class Events(Handler):
         self._sight = Sight(services.sweeper, services.grants, self.principal)
         self._gone = False
         try:
-            lease = await services.registry.lease(
+            lease = await services.here.lease(
                 self.request_id, {f"streams of {self.principal.key}": STREAMS_PER_PRINCIPAL}
             )
         except Full as error:
@@ -93,7 +93,7 @@ class Events(Handler):
         except StreamClosedError:
             pass
         finally:
-            await services.registry.release(lease)
+            await services.here.release(lease)
             services.streams.discard(self)
             services.sweeper.unwatch()
             services.sweeper.forget(self._swept)

@@ -163,7 +163,7 @@ class Guard(tornado.web.RequestHandler):
         """Count a failed credential and refuse. The reason is for the audit line, never for the caller."""
         registry, network = self.services.registry, self.seen.network
         if reason == EXPIRED:  # its signature is right: a page that asks again and again, and guesses nothing
-            if await registry.hit("lines about expired", network, EXPIRED_LINES) is None:
+            if await self.services.here.hit("lines about expired", network, EXPIRED_LINES) is None:
                 self._audit_line("auth.denied", reason)
         else:
             await registry.hit("login", network, self.services.config.limits.login_failures)
@@ -185,7 +185,7 @@ class Guard(tornado.web.RequestHandler):
 
     async def _note_limit(self, what: str, who: str, limit: Rate) -> None:
         """One line for each window: who is over the limit must not fill the disk as well."""
-        if await self.services.registry.hit(f"lines about {what}", who, Rate(1, limit.seconds)) is None:
+        if await self.services.here.hit(f"lines about {what}", who, Rate(1, limit.seconds)) is None:
             self._audit_line("rate.limited", what)
 
     def _audit_line(self, event: Any, reason: str) -> None:

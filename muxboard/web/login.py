@@ -36,10 +36,8 @@ class Logout(Handler):
     async def post(self) -> None:
         principal = self.principal
         await self.services.sessions.revoke(principal)
-        self.services.attacher.logged_out(principal)
-        for stream in tuple(self.services.streams):
-            if stream.principal.same_login(principal):
-                stream.stop()
+        self.services.logged_out(principal)
         for name in (cookie.name(self.seen), *cookie.link_names(self.seen, self.request.cookies)):
             self.keep(name, "", None)
+        await self.services.elsewhere.logged_out(principal)
         self.set_status(204)

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from muxboard.hosts.sweep import Sweeper
     from muxboard.records.audit import Audit
     from muxboard.records.metrics import Metrics
+    from muxboard.registry.memory import MemoryRegistry
     from muxboard.registry.registry import Registry
     from muxboard.terminals.attach import Attacher
+    from muxboard.terminals.elsewhere import Elsewhere
     from muxboard.web.assets import Assets
     from muxboard.web.origin import Origins
 
@@ -38,7 +40,7 @@ class Stream(Protocol):
 
 class Services(NamedTuple):
     """Everything that the composition root has built for the handlers. ``begin`` starts what is not running
-    yet: inside another application, nobody may have."""
+    yet: inside another application, nobody may have. ``logged_out`` ends what a login has opened. ``here`` counts what only this process has to bear."""
 
     config: Config
     gate: Gate
@@ -48,11 +50,14 @@ class Services(NamedTuple):
     grants: Grants
     caps: Caps
     registry: Registry
+    here: MemoryRegistry
     sweeper: Sweeper
     attacher: Attacher
+    elsewhere: Elsewhere
     audit: Audit
     metrics: Metrics
     origins: Origins
     assets: Assets
     streams: set[Stream]
     begin: Callable[[], None]
+    logged_out: Callable[[Principal], None]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from muxboard.access.grants import Need
 from muxboard.problems import Code, Problem
+from muxboard.registry.registry import RegistryUnavailable
 from muxboard.terminals.attach import Request
+from muxboard.terminals.elsewhere import known
 from muxboard.web import views
+from muxboard.terminals.table import NO_TERMINAL
 from muxboard.web.handler import Access, Handler
+
+if TYPE_CHECKING:
+    from muxboard.terminals.elsewhere import Known
+    from muxboard.terminals.messages import ExitReason
 
 TRANSPORTS = ("websocket", "sse", "poll")
 
@@ -16,26 +25,33 @@ class Terminals(Handler):
 
     access = {"GET": Access.principal, "POST": Access.change}
 
-    def get(self) -> None:
-        attacher = self.services.attacher
-        everyone = self.get_query_argument("all", "") == "1"
-        if everyone and not self.services.grants.oversees(self.principal):
+    async def get(self) -> None:
+        services, everyone = self.services, self.get_query_argument("all", "") == "1"
+        if everyone and not services.grants.oversees(self.principal):
             raise Problem(Code.forbidden, "Only an admin may see everyone's terminals.")
+        found = [known(terminal) for terminal in services.attacher.table]
+        try:
+            found += await services.elsewhere.all()
+        except RegistryUnavailable:
+            if everyone:
+                raise
         shown = [
             terminal
-            for terminal in (attacher.table if everyone else attacher.table.of(self.principal))
-            if terminal.principal.key in self.principal.keys
-            or self._oversees(terminal.target.host, terminal.target.user)
+            for terminal in found
+            if terminal.key in self.principal.keys
+            or (
+                everyone
+                and services.grants.allows(self.principal, Need.oversee, terminal.host, terminal.user)
+            )
         ]
         self.answer([views.terminal_view(terminal) for terminal in shown])
-
-    def _oversees(self, host: str, user: str) -> bool:
-        return self.services.grants.allows(self.principal, Need.oversee, host, user)
 
     async def post(self) -> None:
         body = self.body(views.AttachBody)
         host = self.host(body.host)
         self.reach(host, body.user, Need.view if body.mode == "view" else Need.control, body.session)
+        if body.replaces:
+            await self._let_go(body.replaces)
         try:
             terminal = await self.services.attacher.open(
                 Request(
@@ -48,6 +64,7 @@ class Terminals(Handler):
                     rows=body.rows,
                     client=self.seen.client,
                     request_id=self.request_id,
+                    replaces=body.replaces,
                 )
             )
         except Problem as problem:
@@ -57,17 +74,44 @@ class Terminals(Handler):
         created = views.TerminalCreated(terminal.id, terminal.mode, terminal.cols, terminal.rows, TRANSPORTS)
         self.answer(created, 201)
 
+    async def _let_go(self, terminal_id: str) -> None:
+        """End a terminal of theirs, here or elsewhere: they have lost it and want another one."""
+        attacher, elsewhere = self.services.attacher, self.services.elsewhere
+        try:
+            attacher.end(attacher.table.find(terminal_id, self.principal), "detached")
+        except Problem:
+            for key in self.principal.keys:
+                await elsewhere.ask_to_end(terminal_id, "detached", key)
+
 
 class OneTerminal(Handler):
     """One terminal: end it."""
 
     access = {"DELETE": Access.change}
 
-    def delete(self, terminal_id: str) -> None:
-        attacher, grants = self.services.attacher, self.services.grants
-        terminal = attacher.table.find(terminal_id, self.principal, oversees=grants.oversees(self.principal))
-        own = terminal.principal.key in self.principal.keys
-        if not own and not grants.allows(self.principal, Need.oversee, *terminal.target[:2]):
-            raise Problem(Code.not_found, "There is no such terminal, or it has ended.")
-        attacher.end(terminal, "detached" if own else "revoked")
+    async def delete(self, terminal_id: str) -> None:
+        services, grants = self.services, self.services.grants
+        try:
+            terminal = services.attacher.table.find(
+                terminal_id, self.principal, oversees=grants.oversees(self.principal)
+            )
+        except Problem:
+            await self._end_elsewhere(terminal_id)
+        else:
+            services.attacher.end(terminal, self._reason(known(terminal)))
         self.set_status(204)
+
+    async def _end_elsewhere(self, terminal_id: str) -> None:
+        for terminal in await self.services.elsewhere.all():
+            if terminal.id == terminal_id:
+                await self.services.elsewhere.end(terminal, self._reason(terminal))
+                return
+        raise Problem(Code.not_found, NO_TERMINAL)
+
+    def _reason(self, terminal: Known) -> ExitReason:
+        """Return why it ends now. Raises ``not_found`` for whoever may not end it."""
+        if terminal.key in self.principal.keys:
+            return "detached"
+        if self.services.grants.allows(self.principal, Need.oversee, terminal.host, terminal.user):
+            return "revoked"
+        raise Problem(Code.not_found, NO_TERMINAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
+import msgspec
 from msgspec import Meta, Struct
 
 from muxboard.access.grants import Need
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from muxboard.config.schema import Role
     from muxboard.hosts.model import UserReport
     from muxboard.hosts.sweep import Sweeper
-    from muxboard.terminals.terminal import Terminal
+    from muxboard.terminals.elsewhere import Known
 
 SessionView = Session
 
@@ -221,12 +222,15 @@ _Size = Annotated[int, Meta(ge=1, le=10_000, extra={"must": "be 1 to 10000"})]
 
 
 class AttachBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """``replaces`` is the id of a terminal of one's own that ends by this one, and makes room for it."""
+
     host: str
     user: str
     session: str
     mode: Annotated[Literal["control", "view"], Meta(extra={"must": "be control or view"})] = "control"
     cols: _Size = 80
     rows: _Size = 24
+    replaces: Annotated[str, Meta(max_length=64)] = ""
 
 
 # What went wrong on the way to a host is nobody's secret in particular; after that it is one of its users'.
@@ -366,20 +370,6 @@ def links(principal: Principal) -> tuple[LinkView, ...]:
     )
 
 
-def terminal_view(terminal: Terminal) -> TerminalView:
+def terminal_view(terminal: Known) -> TerminalView:
     """Return a terminal as it stands in a list."""
-    return TerminalView(
-        id=terminal.id,
-        host=terminal.target.host,
-        user=terminal.target.user,
-        session=terminal.target.name,
-        mode=terminal.mode,
-        cols=terminal.cols,
-        rows=terminal.rows,
-        started=terminal.started,
-        connected=terminal.connected,
-        bytes_in=terminal.input_offset,
-        bytes_out=terminal.output_offset,
-        principal=terminal.principal.name,
-        client=terminal.client,
-    )
+    return msgspec.convert(msgspec.structs.asdict(terminal), TerminalView)

@@ -1,0 +1,75 @@
+"""One process's connections to Redis, and what is told when it does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from muxboard.registry.registry import RegistryUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+PREFIX = "{muxboard}:"  # the braces keep all keys in one slot of a cluster
+ANSWER_S = 1.0  # nobody waits longer for an answer
+CONNECTIONS = 16
+
+log = logging.getLogger("muxboard.registry")
+
+
+class RedisLink:
+    """Asks one Redis.
+
+    Args:
+        url: As redis-py takes it; it may hold a password, so it is never told.
+
+    Raises:
+        ValueError: The URL has options that are not understood.
+    """
+
+    def __init__(self, url: str) -> None:
+        import redis.asyncio as redis  # noqa: PLC0415  0.3 s, which a single process is spared
+        from redis.asyncio.retry import Retry  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415
+
+        self.errors = (RedisError, OSError, TimeoutError)
+        pool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=ANSWER_S,
+            socket_timeout=ANSWER_S,
+            socket_connect_timeout=ANSWER_S,
+            retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
+        )
+        self.redis = redis.Redis.from_pool(pool)
+        self._away = False
+
+    async def ask(self, answer: Awaitable[Any]) -> Any:
+        """Return an answer.
+
+        Raises:
+            RegistryUnavailable: There is none, for whatever reason.
+        """
+        try:
+            async with asyncio.timeout(2 * ANSWER_S):
+                got = await answer
+        except self.errors as error:
+            raise self.unavailable(error) from error
+        if self._away:
+            self._away = False
+            log.warning("redis answers again")
+        return got
+
+    def unavailable(self, error: BaseException) -> RegistryUnavailable:
+        """Return what an error is to whoever asked; the first in a row is logged."""
+        said = str(error).partition("\n")[0][:200] or type(error).__name__
+        if not self._away:
+            self._away = True
+            log.error("redis does not answer: %s", said)
+        return RegistryUnavailable(said)
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        await self.redis.aclose()
