@@ -113,8 +113,15 @@ class Service:
         except ValueError as error:
             raise ConfigError([f"registry.url: {error}"]) from error
         gate = gate or build_gate(loaded, self.token)
+        link_secret = loaded.auth_secrets.get("auth.links")
+        if self.fresh_token and config.registry.url.shared and isinstance(gate, TokenGate):
+            raise ConfigError(
+                ["auth.token: replicas need one token: set MUXBOARD_TOKEN, or auth.token.token_file"]
+            )
         self.sessions = Sessions(
-            self.registry, max(float(config.auth.token.session), float(config.auth.links.session))
+            self.registry,
+            max(float(config.auth.token.session), float(config.auth.links.session)),
+            b"\n".join(secret.reveal().encode() for secret in (loaded.token, link_secret) if secret),
         )
         grants = Grants(config.grants)
         caps = Caps(config.limits, self.registry)
@@ -136,7 +143,7 @@ class Service:
             gate=gate,
             sessions=self.sessions,
             links=build_links(loaded),
-            link_secret=loaded.auth_secrets.get("auth.links"),
+            link_secret=link_secret,
             grants=grants,
             caps=caps,
             registry=self.registry,

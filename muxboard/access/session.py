@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -28,11 +29,17 @@ class Sessions:
     """Makes, reads and revokes sessions. The signature is the cookie's (or bearer's) own matter.
 
     ``key`` signs them and is the registry's: made anew when that has forgotten which sessions were revoked.
-    Were it made from a token, cookies would be a way to guess the token without being rated.
+    Were it made from a token alone, cookies would be a way to guess the token without being rated.
+
+    Args:
+        registry: Knows which were revoked.
+        longest_s: For how long one may live, in seconds.
+        pepper: What the configuration keeps secret: who can read a shared registry cannot sign with that alone.
     """
 
-    def __init__(self, registry: Registry, longest_s: float) -> None:
+    def __init__(self, registry: Registry, longest_s: float, pepper: bytes = b"") -> None:
         self.key = b""
+        self._pepper = pepper
         self.longest_s = longest_s
         self._registry = registry
 
@@ -42,7 +49,7 @@ class Sessions:
         Raises:
             RegistryUnavailable: Nobody knows it.
         """
-        self.key = await self._registry.secret("logins")
+        self.key = hmac.digest(await self._registry.secret("logins"), self._pepper, "sha256")
 
     def make(self, name: str, gate: str, seconds: float, link: Link | None = None) -> tuple[str, Principal]:
         """Return what a new session's cookie is to say, and its principal."""

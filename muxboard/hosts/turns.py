@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from muxboard.hosts.model import HostReport
+from muxboard.hosts.model import HostReport  # noqa: TC001  msgspec reads the annotations
 from muxboard.registry.registry import RegistryUnavailable
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Turns:
     async def begin_for_sure(self, host: ManagedHost) -> None:
         """Wait until nobody else asks a host, though not for ever."""
         until = self._loop_time() + PATIENCE_S
-        while not await self.begin(host, 0.0) and self._loop_time() < until:
+        while not await self.begin(host, 0.0):
+            if self._loop_time() >= until:
+                break
             await asyncio.sleep(WAIT_S)
 
     async def end(self, host: ManagedHost) -> None:

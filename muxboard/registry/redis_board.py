@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from muxboard.registry.redis_link import RedisLink
 
 OWN_CHARS = 16
-LISTEN_S = 5.0  # without a word, before it is asked whether it is still there; twice, and the connection is made anew
+LISTEN_S = 5.0  # without a word before Redis is asked for one; after as long again another connection is made
 AGAIN_S = 0.5
 PROCESSES = PREFIX + "board:processes:"
 RECORD_BYTES = 8 << 20  # what is longer was not put up by us

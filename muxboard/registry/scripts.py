@@ -2,8 +2,8 @@
 
 NOW = "local t = redis.call('TIME') local now = tonumber(t[1]) + tonumber(t[2]) / 1000000 "
 
-# KEYS: counters. ARGV: holder, seconds it lives, whose lease ends by this or '', one limit for each. Returns 0,
-# or the full one's number. Only a lease that counts in the first counter can be ended: that is its owner's.
+# KEYS: counters. ARGV: holder, seconds it lives, whose lease ends by this or '', one limit for each. Returns
+# 0, or the number of the full one. Only a lease that counts in the first counter, its owner's, can be ended.
 LEASE = (
     NOW
     + """

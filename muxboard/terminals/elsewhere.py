@@ -1,4 +1,4 @@
-"""Terminals of the other processes that share the registry: who has them, and how they are ended from here."""
+"""Terminals of the other processes that share the registry: who has them, and how they are ended."""
 
 from __future__ import annotations
 
@@ -151,10 +151,11 @@ class Elsewhere:
             RegistryUnavailable: It may go on.
         """
         await self.ask_to_end(terminal.id, reason, terminal.key)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ENDS_S):
-                while any(each.id == terminal.id for each in await self.all()):
-                    await asyncio.sleep(LOOK_S)
+        until = asyncio.get_running_loop().time() + ENDS_S
+        while asyncio.get_running_loop().time() < until:
+            if all(each.id != terminal.id for each in await self.all()):
+                break
+            await asyncio.sleep(LOOK_S)
 
     async def ask_to_end(self, terminal_id: str, reason: ExitReason, key: str) -> None:
         """Ask whoever has a terminal to end it, if it belongs to that principal; does not wait for it.

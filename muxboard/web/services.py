@@ -39,8 +39,13 @@ class Stream(Protocol):
 
 
 class Services(NamedTuple):
-    """Everything that the composition root has built for the handlers. ``begin`` starts what is not running
-    yet: inside another application, nobody may have. ``logged_out`` ends what a login has opened. ``here`` counts what only this process has to bear."""
+    """Everything that the composition root has built for the handlers.
+
+    Attributes:
+        here: Counts what only this process has to bear.
+        begin: Starts what is not running yet: inside another application, nobody may have.
+        logged_out: Ends what was opened with a login, or by its links.
+    """
 
     config: Config
     gate: Gate

@@ -9,8 +9,8 @@ from muxboard.problems import Code, Problem
 from muxboard.registry.registry import RegistryUnavailable
 from muxboard.terminals.attach import Request
 from muxboard.terminals.elsewhere import known
-from muxboard.web import views
 from muxboard.terminals.table import NO_TERMINAL
+from muxboard.web import views
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
@@ -29,22 +29,24 @@ class Terminals(Handler):
         services, everyone = self.services, self.get_query_argument("all", "") == "1"
         if everyone and not services.grants.oversees(self.principal):
             raise Problem(Code.forbidden, "Only an admin may see everyone's terminals.")
-        found = [known(terminal) for terminal in services.attacher.table]
+        here = [known(terminal) for terminal in services.attacher.table]
         try:
-            found += await services.elsewhere.all()
+            away = await services.elsewhere.all()
         except RegistryUnavailable:
             if everyone:
                 raise
-        shown = [
-            terminal
-            for terminal in found
-            if terminal.key in self.principal.keys
-            or (
-                everyone
-                and services.grants.allows(self.principal, Need.oversee, terminal.host, terminal.user)
-            )
-        ]
-        self.answer([views.terminal_view(terminal) for terminal in shown])
+            away = []
+        shown = [(terminal, True) for terminal in here] + [(terminal, False) for terminal in away]
+        self.answer(
+            [
+                views.terminal_view(terminal, here=is_here)
+                for terminal, is_here in shown
+                if terminal.key in self.principal.keys or (everyone and self._oversees(terminal))
+            ]
+        )
+
+    def _oversees(self, terminal: Known) -> bool:
+        return self.services.grants.allows(self.principal, Need.oversee, terminal.host, terminal.user)
 
     async def post(self) -> None:
         body = self.body(views.AttachBody)
@@ -98,17 +100,17 @@ class OneTerminal(Handler):
         except Problem:
             await self._end_elsewhere(terminal_id)
         else:
-            services.attacher.end(terminal, self._reason(known(terminal)))
+            services.attacher.end(terminal, self._ending(known(terminal)))
         self.set_status(204)
 
     async def _end_elsewhere(self, terminal_id: str) -> None:
         for terminal in await self.services.elsewhere.all():
             if terminal.id == terminal_id:
-                await self.services.elsewhere.end(terminal, self._reason(terminal))
+                await self.services.elsewhere.end(terminal, self._ending(terminal))
                 return
         raise Problem(Code.not_found, NO_TERMINAL)
 
-    def _reason(self, terminal: Known) -> ExitReason:
+    def _ending(self, terminal: Known) -> ExitReason:
         """Return why it ends now. Raises ``not_found`` for whoever may not end it."""
         if terminal.key in self.principal.keys:
             return "detached"

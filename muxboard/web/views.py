@@ -124,7 +124,8 @@ class TerminalCreated(Struct, frozen=True):
 
 
 class TerminalView(Struct, frozen=True):
-    """A live terminal in a list."""
+    """A live terminal in a list. One that is not ``here`` is another process's: its counts are a few seconds
+    old, and a client of it that comes here needs a new one."""
 
     id: str
     host: str
@@ -139,6 +140,7 @@ class TerminalView(Struct, frozen=True):
     bytes_out: int
     principal: str
     client: str
+    here: bool
 
 
 class InputTaken(Struct, frozen=True):
@@ -370,6 +372,6 @@ def links(principal: Principal) -> tuple[LinkView, ...]:
     )
 
 
-def terminal_view(terminal: Known) -> TerminalView:
+def terminal_view(terminal: Known, *, here: bool) -> TerminalView:
     """Return a terminal as it stands in a list."""
-    return msgspec.convert(msgspec.structs.asdict(terminal), TerminalView)
+    return msgspec.convert({**msgspec.structs.asdict(terminal), "here": here}, TerminalView)

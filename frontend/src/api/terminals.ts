@@ -11,8 +11,15 @@ export interface Size {
   rows: number;
 }
 
-export function createTerminal(target: Target, mode: TerminalMode, size: Size): Promise<TerminalCreated> {
-  return requestJson<TerminalCreated>("terminals", { method: "POST", body: { ...target, mode, ...size } });
+/** `replaces`: the id of one that was lost; it ends and makes room. */
+export function createTerminal(
+  target: Target,
+  mode: TerminalMode,
+  size: Size,
+  replaces = "",
+): Promise<TerminalCreated> {
+  const body = { ...target, mode, ...size, ...(replaces && { replaces }) };
+  return requestJson<TerminalCreated>("terminals", { method: "POST", body });
 }
 
 /** One's own, or everybody's that one oversees. */
@@ -31,7 +38,8 @@ export type Presence = "present" | "gone" | "unauthenticated" | "forbidden" | "u
 export async function probeTerminal(id: string): Promise<Presence> {
   try {
     const own = await requestJson<TerminalView[]>("terminals", { expect401: true });
-    return own.some((terminal) => terminal.id === id) ? "present" : "gone";
+    // One that another process has is not to be had here.
+    return own.some((terminal) => terminal.id === id && terminal.here) ? "present" : "gone";
   } catch (error) {
     const { status } = asApiError(error);
     return status === 401 ? "unauthenticated" : status === 403 ? "forbidden" : "unreachable";

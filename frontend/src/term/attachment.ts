@@ -102,7 +102,7 @@ export class Attachment extends Disposable {
     const before = this.link;
     const asked = Date.now();
     try {
-      const made = await createTerminal(this.target, this.mode, this.listener.size());
+      const made = await createTerminal(this.target, this.mode, this.listener.size(), before?.id);
       if (this.disposed) {
         void endTerminal(made.id).catch(() => {});
         return;
