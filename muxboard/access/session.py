@@ -34,7 +34,7 @@ class Sessions:
     Args:
         registry: Knows which were revoked.
         longest_s: For how long one may live, in seconds.
-        pepper: What the configuration keeps secret: who can read a shared registry cannot sign with that alone.
+        pepper: What the configuration keeps secret: whoever reads a shared registry cannot sign without it.
     """
 
     def __init__(self, registry: Registry, longest_s: float, pepper: bytes = b"") -> None:

@@ -32,7 +32,7 @@ def asked(unix_users, tmp_path):
 
 
 @pytest.fixture
-def start(start_service, redis, sshd, unix_users, make_key, tmp_path):
+def start(start_service, redis, sshd, unix_users, make_key, tmp_path):  # noqa: PLR0917
     """Call it for one more replica, which asks a host over ssh."""
     key = make_key()
     sshd.authorize(unix_users.service, key)
