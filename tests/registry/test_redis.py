@@ -10,7 +10,9 @@ import pytest
 
 from muxboard.config.values import Rate
 from muxboard.registry import redis as module
+from muxboard.registry import redis_link
 from muxboard.registry.redis import RedisRegistry
+from muxboard.registry.redis_link import RedisLink
 from muxboard.registry.registry import Full, RegistryUnavailable
 
 pytestmark = pytest.mark.gen_test(timeout=60)
@@ -21,12 +23,12 @@ RATE = Rate(2, 60)
 def open_registry(io_loop, redis, monkeypatch):
     """Call it for one more process's registry."""
     monkeypatch.setattr(module, "RENEW_S", 0.1)
-    monkeypatch.setattr(module, "ANSWER_S", 0.3)
+    monkeypatch.setattr(redis_link, "ANSWER_S", 0.3)
     opened = []
 
     async def open_one(lease_s=15.0):
         monkeypatch.setattr(module, "LEASE_S", lease_s)
-        opened.append(RedisRegistry(redis.url))
+        opened.append(RedisRegistry(RedisLink(redis.url)))
         await opened[-1].open()
         staying.append(asyncio.ensure_future(opened[-1].stay()))
         return opened[-1]
@@ -138,7 +140,7 @@ async def test_while_it_is_away_nothing_is_given_and_it_is_used_again_at_once(op
 
 
 async def test_one_that_cannot_be_reached_is_told_without_its_password(redis):
-    registry = RedisRegistry(redis.url.replace("of%20the", "wrong"))
+    registry = RedisRegistry(RedisLink(redis.url.replace("of%20the", "wrong")))
     with pytest.raises(RegistryUnavailable) as told:
         await registry.open()
     assert re.search("(?i)password|auth", told.value.reason)

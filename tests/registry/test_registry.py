@@ -14,6 +14,7 @@ from muxboard.config.values import Rate
 from muxboard.problems import Code, Problem
 from muxboard.registry.memory import MemoryRegistry
 from muxboard.registry.redis import RedisRegistry
+from muxboard.registry.redis_link import RedisLink
 from muxboard.registry.registry import Full
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -24,7 +25,7 @@ ADA, BOB = Principal(name="ada", gate="token"), Principal(name="bob", gate="toke
 @pytest.fixture(params=["memory", "redis"])
 def registry(request, io_loop):
     memory = request.param == "memory"
-    registry = MemoryRegistry() if memory else RedisRegistry(request.getfixturevalue("redis").url)
+    registry = MemoryRegistry() if memory else RedisRegistry(RedisLink(request.getfixturevalue("redis").url))
     io_loop.run_sync(registry.open)
     yield registry
     io_loop.run_sync(registry.close)
@@ -62,6 +63,28 @@ async def test_release_is_idempotent(registry):
     assert await registry.count("a") == 0
     if isinstance(registry, MemoryRegistry):
         assert registry._counts == {}, "a counter at zero is forgotten"
+
+
+async def test_a_lease_may_take_the_place_of_another_of_the_same_owner(registry):
+    await registry.lease("1", {"ada": 1, "all": 1})
+    with pytest.raises(Full, match="ada"):
+        await registry.lease("2", {"ada": 1, "all": 1}, "unknown")
+    with pytest.raises(Full, match="all"):
+        await registry.lease("2", {"bob": 1, "all": 1}, "1")
+    lease = await registry.lease("2", {"ada": 1, "all": 1}, "1")
+    assert (await registry.count("ada"), await registry.count("all")) == (1, 1)
+    with pytest.raises(Full):
+        await registry.lease("3", {"ada": 1, "all": 1}, "1")
+    await registry.release(lease)
+    assert (await registry.count("ada"), await registry.count("all")) == (0, 0)
+
+
+async def test_a_lease_that_is_refused_leaves_what_it_was_to_replace(registry):
+    await registry.lease("1", {"ada": 9, "all": 9})
+    await registry.lease("2", {"ada": 9, "all": 9, "links": 9})
+    with pytest.raises(Full, match="links"):
+        await registry.lease("3", {"ada": 9, "all": 9, "links": 1}, "1")
+    assert await registry.count("ada") == 2
 
 
 async def test_the_refusal_says_which_cap(registry):

@@ -44,7 +44,7 @@ async def test_the_list_has_what_is_ones_own(boards):
     assert shown | {"started": 0} == {
         "id": alices, "host": "local", "user": LOGIN, "session": "one", "mode": "control", "cols": 80,
         "rows": 24, "started": 0, "connected": False, "bytes_in": 0, "bytes_out": shown["bytes_out"],
-        "principal": "alice", "client": "127.0.0.1",
+        "principal": "alice", "client": "127.0.0.1", "here": True,
     }  # fmt: skip
     assert isinstance(shown["started"], float)
 

@@ -160,6 +160,7 @@ export interface TerminalView {
   bytes_out: number;
   principal: string;
   client: string;
+  here: boolean;
 }
 
 export interface LinkCreated {

@@ -5,7 +5,7 @@ import { sortAttached } from "./attached.ts";
 
 function terminal(id: string, change: Partial<TerminalView>): TerminalView {
   const where = { host: "web1", user: "deploy", session: "api", client: "::1" };
-  const counts = { cols: 80, rows: 24, bytes_in: 0, bytes_out: 0, started: 0 };
+  const counts = { cols: 80, rows: 24, bytes_in: 0, bytes_out: 0, started: 0, here: true };
   return { id, ...where, ...counts, mode: "view", connected: true, principal: "ann", ...change };
 }
 
