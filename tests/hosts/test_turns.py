@@ -15,6 +15,7 @@ from muxboard.hosts.sweep import Sweeper
 from muxboard.hosts.turns import TOPIC, Turn, Turns, name_of
 from muxboard.registry.board import Board
 from muxboard.registry.registry import RegistryUnavailable
+from tests.rig.soon import soon
 
 pytestmark = pytest.mark.gen_test(timeout=30)
 
@@ -39,7 +40,7 @@ class OneOf(Board):
         if self.hall.away:
             raise RegistryUnavailable("away")
 
-    async def claim(self, what, seconds):  # noqa: ARG002
+    async def claim(self, what, seconds):
         self._ask()
         return self.hall.claims.setdefault(what, self) is self and self.hall.claims[what] is self
 
@@ -47,7 +48,7 @@ class OneOf(Board):
         if self.hall.claims.get(what) is self:
             del self.hall.claims[what]
 
-    async def put(self, name, record, seconds):  # noqa: ARG002
+    async def put(self, name, record, seconds):
         self._ask()
         self.hall.records[name] = record
 
@@ -113,10 +114,8 @@ def process(hall, io_loop):
 
 
 async def until_asked(*hosts):
-    async with asyncio.timeout(10):
-        while not all(host.report.checked_at for host in hosts):
-            await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)
+    await soon(lambda: all(host.report.checked_at for host in hosts), "a report of each")
+    await asyncio.sleep(0.05)  # in which one that asks once too often would
 
 
 async def test_one_asks_and_all_know(process):
