@@ -39,6 +39,7 @@ class RedisRegistry(Registry):
         self._count = self._redis.register_script(scripts.COUNT)
         self._hit = self._redis.register_script(scripts.HIT)
         self._held: dict[str, Lease] = {}
+        self._renewed_after = 0  # so many failures all that is held was known to be there
         self._windows = Windows()
         self._good: dict[str, float] = {}
         self._seed: bytes | None = None
@@ -54,6 +55,7 @@ class RedisRegistry(Registry):
                 await self._renew_all()
 
     async def _renew_all(self) -> None:
+        failures = self._link.failures
         pairs = [(counter, lease.holder) for lease in self._held.values() for counter in lease.counters]
         if pairs:
             keys = [_lease_key(counter) for counter, _ in pairs]
@@ -62,8 +64,11 @@ class RedisRegistry(Registry):
         for counter, holder in pairs:
             if holder not in self._held:
                 await self._ask(self._redis.zrem(_lease_key(counter), holder))
+        self._renewed_after = failures
 
     async def lease(self, holder: str, limits: Mapping[str, int], instead: str = "") -> Lease:
+        if self._renewed_after != self._link.failures:
+            await self._renew_all()  # it may have forgotten what is held
         lease = Lease(holder, tuple(limits))
         keys = [_lease_key(counter) for counter in lease.counters]
         try:

@@ -44,6 +44,7 @@ class RedisLink:
             retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
         )
         self.redis = redis.Redis.from_pool(pool)
+        self.failures = 0  # calls that had no answer, so far
         self._away = False
 
     async def ask(self, answer: Awaitable[Any]) -> Any:
@@ -64,6 +65,7 @@ class RedisLink:
 
     def unavailable(self, error: BaseException) -> RegistryUnavailable:
         """Return what an error is to whoever asked; the first in a row is logged."""
+        self.failures += 1
         said = str(error).partition("\n")[0][:200] or type(error).__name__
         if not self._away:
             self._away = True
