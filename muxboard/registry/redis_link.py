@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 PREFIX = "{muxboard}:"  # the braces keep all keys in one slot of a cluster
 ANSWER_S = 1.0  # nobody waits longer for an answer
+AGAIN_S = 0.25  # after a call that had no answer
 CONNECTIONS = 16
 
 log = logging.getLogger("muxboard.registry")
@@ -46,13 +48,21 @@ class RedisLink:
         self.redis = redis.Redis.from_pool(pool)
         self.failures = 0  # calls that had no answer, so far
         self._away = False
+        self._try_at = 0.0
 
     async def ask(self, answer: Awaitable[Any]) -> Any:
-        """Return an answer.
+        """Return an answer. While there are none, one caller at a time tries, and the others need not wait.
 
         Raises:
             RegistryUnavailable: There is none, for whatever reason.
         """
+        now = asyncio.get_running_loop().time()
+        if self._away:
+            if now < self._try_at:
+                if asyncio.iscoroutine(answer):
+                    answer.close()
+                raise RegistryUnavailable("it did not answer a moment ago")
+            self._try_at = now + 2 * ANSWER_S
         try:
             async with asyncio.timeout(2 * ANSWER_S):
                 got = await answer
@@ -66,6 +76,7 @@ class RedisLink:
     def unavailable(self, error: BaseException) -> RegistryUnavailable:
         """Return what an error is to whoever asked; the first in a row is logged."""
         self.failures += 1
+        self._try_at = asyncio.get_running_loop().time() + AGAIN_S
         said = str(error).partition("\n")[0][:200] or type(error).__name__
         if not self._away:
             self._away = True
@@ -73,5 +84,7 @@ class RedisLink:
         return RegistryUnavailable(said)
 
     async def close(self) -> None:
-        """Close the connections. Idempotent."""
-        await self.redis.aclose()
+        """Close the connections, without waiting long for the other end. Idempotent."""
+        with contextlib.suppress(*self.errors):
+            async with asyncio.timeout(ANSWER_S):
+                await self.redis.aclose()

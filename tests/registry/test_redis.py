@@ -36,8 +36,27 @@ def open_registry(io_loop, redis, monkeypatch):
     async def close():
         for each, task in zip(opened, staying, strict=True):
             task.cancel()
-            await asyncio.wait([task])
-            await each.close()
+            await asyncio.wait([task], timeout=5)
+            if not task.done():
+                import sys, io
+
+                f = io.StringIO()
+                task.print_stack(file=f)
+                c = task.get_coro()
+                chain = []
+                while c is not None:
+                    chain.append(
+                        repr(c)[:200] + (" line %s" % getattr(getattr(c, "cr_frame", None), "f_lineno", ""))
+                    )
+                    c = getattr(c, "cr_await", None)
+                sys.__stderr__.write(
+                    "HANG " + f.getvalue() + "\n".join(chain) + f" cancelling {task.cancelling()}\n"
+                )
+            try:
+                async with asyncio.timeout(5):
+                    await each.close()
+            except TimeoutError:
+                sys.__stderr__.write("HANG close\n")
 
     staying = []
     yield open_one

@@ -130,3 +130,21 @@ def test_a_login_is_good_everywhere_and_ends_everywhere(start_replicas, tmux):
     assert other.request("POST", "/api/v1/logout", token=None, headers=sent[other]).status == 204
     until(lambda: tmux.clients("one") == [], "the end of both")
     assert one.request("GET", "/api/v1/me", token=None, headers=sent[one]).status == 401
+
+
+def test_who_reads_redis_cannot_sign_a_login(start_replicas, redis):
+    """Two services with one Redis and two tokens do not believe each other's cookies."""
+    (one,), (other,) = start_replicas(1), start_replicas(1, env={"MUXBOARD_TOKEN": "another token entirely"})
+    answer = one.request("POST", "/api/v1/login", json={"token": one.token}, token=None)
+    value = answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+
+    def status(service):
+        headers = {"Cookie": f"muxboard-{service.port}={value}"}
+        return service.request("GET", "/api/v1/me", token=None, headers=headers).status
+
+    assert (status(one), status(other)) == (200, 401)
+
+
+def test_replicas_without_a_token_in_common_do_not_start(redis, start_service):
+    with pytest.raises(AssertionError, match=r"(?s)ended with 2:.*\nauth\.token: replicas need one token"):
+        start_service({}, token=None, env={"MUXBOARD_REGISTRY_URL": redis.url})
