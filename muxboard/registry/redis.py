@@ -7,7 +7,7 @@ import contextlib
 import hmac
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from muxboard.registry import scripts
 from muxboard.registry.redis_link import PREFIX
@@ -71,10 +71,11 @@ class RedisRegistry(Registry):
             await self._renew_all()  # it may have forgotten what is held
         lease = Lease(holder, tuple(limits))
         keys = [_lease_key(counter) for counter in lease.counters]
+        call = self._link.begin(self._lease(keys=keys, args=[holder, LEASE_S, instead, *limits.values()]))
         try:
-            full = await self._ask(self._lease(keys=keys, args=[holder, LEASE_S, instead, *limits.values()]))
+            full = await self._link.answer(call)
         except asyncio.CancelledError:
-            self._tasks.start(self._forget(lease), "forget a lease")
+            self._tasks.start(self._forget_after(call, lease), "forget a lease")
             raise
         if full:
             raise Full(lease.counters[full - 1])
@@ -84,6 +85,11 @@ class RedisRegistry(Registry):
 
     async def release(self, lease: Lease) -> None:
         if self._held.pop(lease.holder, None) is not None:
+            await self._forget(lease)
+
+    async def _forget_after(self, call: asyncio.Task[Any] | None, lease: Lease) -> None:
+        if call is not None:
+            await asyncio.wait([call])
             await self._forget(lease)
 
     async def _forget(self, lease: Lease) -> None:

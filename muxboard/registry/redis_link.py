@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from muxboard.registry.registry import RegistryUnavailable
+from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -16,6 +17,8 @@ PREFIX = "{muxboard}:"  # the braces keep all keys in one slot of a cluster
 ANSWER_S = 1.0  # nobody waits longer for an answer
 AGAIN_S = 0.25  # after a call that had no answer
 CONNECTIONS = 16
+
+_Answered = tuple[Any, str | None]  # what was answered, or why nothing was
 
 log = logging.getLogger("muxboard.registry")
 
@@ -46,6 +49,7 @@ class RedisLink:
             retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
         )
         self.redis = redis.Redis.from_pool(pool)
+        self._tasks = Tasks("redis")
         self.failures = 0  # calls that had no answer, so far
         self._away = False
         self._try_at = 0.0
@@ -56,22 +60,42 @@ class RedisLink:
         Raises:
             RegistryUnavailable: There is none, for whatever reason.
         """
+        return await self.answer(self.begin(answer))
+
+    def begin(self, answer: Awaitable[Any]) -> asyncio.Task[_Answered] | None:
+        """Ask, whether or not anybody waits for the answer; None: it would be in vain."""
         now = asyncio.get_running_loop().time()
         if self._away:
             if now < self._try_at:
                 if asyncio.iscoroutine(answer):
                     answer.close()
-                raise RegistryUnavailable("it did not answer a moment ago")
+                return None
             self._try_at = now + 2 * ANSWER_S
+        return self._tasks.start(self._carry(answer), "a call")
+
+    async def answer(self, call: asyncio.Task[_Answered] | None) -> Any:
+        """Wait for the answer to a call. Whoever gives that up leaves the call to its end: one that is
+        cancelled on its way may keep its connection from all others.
+
+        Raises:
+            RegistryUnavailable: There is none.
+        """
+        if call is None:
+            raise RegistryUnavailable("it did not answer a moment ago")
+        got, error = await asyncio.shield(call)
+        if error is not None:
+            raise RegistryUnavailable(error)
+        return got
+
+    async def _carry(self, answer: Awaitable[Any]) -> _Answered:
         try:
-            async with asyncio.timeout(2 * ANSWER_S):
-                got = await answer
+            got = await answer
         except self.errors as error:
-            raise self.unavailable(error) from error
+            return None, self.unavailable(error).reason
         if self._away:
             self._away = False
             log.warning("redis answers again")
-        return got
+        return got, None
 
     def unavailable(self, error: BaseException) -> RegistryUnavailable:
         """Return what an error is to whoever asked; the first in a row is logged."""
@@ -85,6 +109,7 @@ class RedisLink:
 
     async def close(self) -> None:
         """Close the connections, without waiting long for the other end. Idempotent."""
+        await self._tasks.close()
         with contextlib.suppress(*self.errors):
             async with asyncio.timeout(ANSWER_S):
                 await self.redis.aclose()
