@@ -40,8 +40,11 @@ def _load(path: str | None, bind: str | None = None) -> Loaded:
 
 
 def _broken(error: ConfigError) -> NoReturn:
+    from muxboard.records import log  # noqa: PLC0415
+
+    mark = f"<{log.priority(logging.ERROR)}>" if log.journal() else ""
     for line in error.lines:
-        click.echo(line, err=True)
+        click.echo(f"{mark}{line}", err=True)
     sys.exit(CONFIG_ERROR)
 
 
@@ -76,9 +79,10 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
     except ConfigError as error:
         _broken(error)
     except OSError as error:
+        why = f"cannot start: {error}"
         if str(error.filename or "").endswith("static/index.html"):
-            raise click.ClickException(f"the page is not built ({error.filename}): run make") from error
-        raise click.ClickException(f"cannot start: {error}") from error
+            why = f"the page is not built ({error.filename}): run make"
+        _broken(ConfigError([why]))
 
 
 @main.command()

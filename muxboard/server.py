@@ -9,13 +9,10 @@ import os
 import resource
 import secrets
 import signal
-import socket
-import stat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets, bind_unix_socket
 
 from muxboard.access.build import build_gate, build_links
 from muxboard.access.caps import Caps
@@ -25,13 +22,16 @@ from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
 from muxboard.config.values import Bind, Secret
 from muxboard.hosts.configured import Configured
+from muxboard.hosts.programs import lacking
 from muxboard.hosts.sweep import Sweeper
 from muxboard.hosts.turns import Turns
-from muxboard.records.audit import Audit
+from muxboard.listening import Listening
+from muxboard.records.audit import Audit, unwritable
 from muxboard.records.metrics import Metrics
 from muxboard.registry.build import build_registry
 from muxboard.registry.memory import MemoryRegistry
 from muxboard.registry.registry import RegistryUnavailable
+from muxboard.supervisor import tell
 from muxboard.tasks import Tasks
 from muxboard.terminals.attach import Attacher, Launcher, TmuxLauncher
 from muxboard.terminals.elsewhere import Elsewhere
@@ -42,6 +42,7 @@ from muxboard.web.origin import Origins
 from muxboard.web.services import Services
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     from tornado.iostream import IOStream
@@ -111,7 +112,7 @@ class Service:
         try:
             self.registry, self.board = build_registry(config.registry.url)
         except ValueError as error:
-            raise ConfigError([f"registry.url: {error}"]) from error
+            raise ConfigError([self._line("registry.url", str(error))]) from error
         gate = gate or build_gate(loaded, self.token)
         link_secret = loaded.auth_secrets.get("auth.links")
         if self.fresh_token and config.registry.url.shared and isinstance(gate, TokenGate):
@@ -163,31 +164,44 @@ class Service:
         self._tasks = Tasks("service")
         self._reloading = asyncio.Lock()
         self._servers: list[HTTPServer] = []
-        self._bound: os.stat_result | None = None
+        self._listening = Listening(loaded.source)
         self.bind = config.server.bind
 
     async def start(self) -> None:
         """Listen, then begin to sweep.
 
+        Nothing listens before everything else that is needed is there.
+
         Raises:
-            ConfigError: The registry does not answer.
-            OSError: An address cannot be had.
+            ConfigError: The registry does not answer, the audit file or an address cannot be had, or this
+                machine lacks what every host needs.
         """
-        self.audit.open()
+        config = self.config
+        if missing := lacking(config, self._environ):
+            raise ConfigError([self._line("hosts", missing)])
+        try:
+            self.audit.open()
+        except OSError as error:
+            why = unwritable(config.audit.path, error)
+            raise ConfigError([self._line("audit.path", why)]) from error
         try:
             await self.registry.open()
         except RegistryUnavailable as error:
-            line = f"registry.url: {self.config.registry.url} does not answer: {error.reason}"
-            raise ConfigError([line]) from error
-        sockets = self._listen(self.bind)
+            why = f"{config.registry.url} does not answer: {error.reason}: start it, or correct the URL"
+            raise ConfigError([self._line("registry.url", why)]) from error
+        sockets = self._listening.open("bind", self.bind)
+        probed = []
+        if config.server.metrics_bind:
+            probed = self._listening.open("metrics_bind", Bind.parse(config.server.metrics_bind))
         if self.bind.port == 0 and not self.bind.path:
             self.bind = Bind(self.bind.host, sockets[0].getsockname()[1])
         self._serve(application(self.services), sockets)
-        if self.config.server.metrics_bind:
-            self._serve(
-                health_application(self.services), self._listen(Bind.parse(self.config.server.metrics_bind))
-            )
+        if probed:
+            self._serve(health_application(self.services), probed)
         self.begin()
+
+    def _line(self, where: str, why: str) -> str:
+        return f"{self._loaded.source or 'configuration'}: {where}: {why}"
 
     def begin(self) -> None:
         """Begin to sweep and to record, on the running loop. Idempotent, and nothing after ``stop``."""
@@ -262,26 +276,6 @@ class Service:
             sessions=sum(len(user.sessions) for user in report.users),
         )
 
-    def _listen(self, bind: Bind) -> list[socket.socket]:
-        if not bind.path:
-            return bind_sockets(bind.port, bind.host, reuse_port=False)
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISSOCK(os.lstat(bind.path).st_mode):
-                raise OSError(f"{bind.path} exists and is not a socket")
-            with contextlib.suppress(ConnectionRefusedError), socket.socket(socket.AF_UNIX) as probe:
-                probe.connect(bind.path)
-                raise OSError(f"somebody listens on {bind.path} already")
-        bound = bind_unix_socket(bind.path, 0o660)
-        self._bound = os.lstat(bind.path)
-        return [bound]
-
-    def _unlink(self) -> None:
-        """Take our socket away, and nobody else's."""
-        with contextlib.suppress(FileNotFoundError):
-            if self._bound is not None and os.path.samestat(self._bound, os.lstat(self.bind.path)):
-                os.unlink(self.bind.path)  # noqa: PTH108
-        self._bound = None
-
     def _serve(self, app: Application, sockets: list[socket.socket]) -> None:
         server = BoundedServer(
             app,
@@ -329,7 +323,7 @@ class Service:
         await self.services.links.close()
         await self.elsewhere.close()
         await self.registry.close()
-        self._unlink()
+        self._listening.close()
 
 
 async def serve(service: Service, started: Callable[[], None]) -> None:
@@ -342,6 +336,7 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
             log.warning("signal %s again: stopping at once", number)
             os._exit(1)
         log.info("signal %s: draining", number)
+        tell("STOPPING=1")
         stop.set()
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -357,6 +352,7 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
     try:
         await service.start()
         started()
+        tell("READY=1")
         await stop.wait()
     finally:
         await service.stop()

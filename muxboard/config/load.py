@@ -14,7 +14,7 @@ from muxboard.config import secrets
 from muxboard.config.address import parse_jumps, valid_file, valid_hostname, valid_login
 from muxboard.config.auth import check_auth
 from muxboard.config.decode import decode
-from muxboard.config.schema import Config, Host, Loaded, Ssh
+from muxboard.config.schema import BY_SOCKET, Config, Host, Loaded, Ssh
 from muxboard.config.values import Bind, RegistryUrl
 
 if TYPE_CHECKING:
@@ -187,9 +187,11 @@ def _check_server(config: Config, errors: list[tuple[str, str]]) -> None:
             errors.append(("server.metrics_bind", f"must {error}"))
     for index, cidr in enumerate(server.trusted_proxies):
         try:
-            ipaddress.ip_network(cidr)
+            if cidr != BY_SOCKET:
+                ipaddress.ip_network(cidr)
         except ValueError:
-            errors.append((f"server.trusted_proxies[{index}]", 'must be a CIDR such as "10.0.0.0/8"'))
+            must = f'must be a CIDR such as "10.0.0.0/8", or "{BY_SOCKET}"'
+            errors.append((f"server.trusted_proxies[{index}]", must))
     errors.extend(
         (f"server.{name}[{index}]", 'must be an origin such as "https://ops.example.com"')
         for name in ("allowed_origins", "frame_ancestors")

@@ -12,6 +12,7 @@ from muxboard.config.schema_auth import Auth
 from muxboard.config.values import Bind, Duration, Rate, RegistryUrl, Secret, Size
 
 HOST_KEY = r"[A-Za-z0-9_-]{1,64}"
+BY_SOCKET = "unix"  # in trusted_proxies: whoever may connect to server.bind's Unix socket
 USER_NAME = r"[a-z_][a-z0-9_-]{0,31}\$?"  # what useradd takes; a leading dash would be an option
 
 
@@ -44,7 +45,11 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
         list[str], doc("Host header values besides loopback names and public_url's.")
     ] = field(default_factory=list)
     trusted_proxies: Annotated[
-        list[str], doc("CIDRs whose X-Forwarded-For, -Proto and -Host are believed.")
+        list[str],
+        doc(
+            "CIDRs whose X-Forwarded-For, -Proto and -Host are believed; "
+            '"unix": of whoever connects to a bind that is a Unix socket.'
+        ),
     ] = field(default_factory=list)
     frame_ancestors: Annotated[list[str], doc("Origins that may embed the pages; empty = none.")] = field(
         default_factory=list
@@ -59,6 +64,11 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
             "empty = health on the main one, metrics off."
         ),
     ] = ""
+
+    @property
+    def trusted_by_socket(self) -> bool:
+        """Whether whoever connects to our Unix socket is a trusted proxy."""
+        return bool(self.bind.path) and BY_SOCKET in self.trusted_proxies
 
     def home(self, bound: Bind) -> str:
         """Return the dashboard's URL, ending in ``/``; that of the bound address where no public one is set.

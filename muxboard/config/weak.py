@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from muxboard.config import weak_auth as gates
+from muxboard.config.schema import BY_SOCKET
 from muxboard.config.weakness import Weak
 
 if TYPE_CHECKING:
@@ -77,7 +78,27 @@ def _server(server: Server) -> Iterator[Weak]:
                     f"{origin} is plain http: whoever stands in between can put a page of theirs there.",
                     f"https{origin[4:]}",
                 )
+    yield from _proxies(server)
+    if server.metrics_bind and not _loopback(server.metrics_bind.rpartition(":")[0].strip("[]")):
+        yield Weak(
+            "server.metrics_bind",
+            f"{server.metrics_bind} tells host names and session counts to whoever reaches it, "
+            "without a login.",
+            "Bind to 127.0.0.1, or let only the monitoring through the firewall.",
+        )
+
+
+def _proxies(server: Server) -> Iterator[Weak]:
+    if server.bind.path and not server.trusted_by_socket:
+        yield Weak(
+            "server.trusted_proxies",
+            "Who comes by a Unix socket has no address: all clients share one rate of failed logins, and no "
+            "audit line says where they came from.",
+            'trusted_proxies = ["unix"], with a proxy that sets X-Forwarded-For',
+        )
     for index, cidr in enumerate(server.trusted_proxies):
+        if cidr == BY_SOCKET:
+            continue
         network = ipaddress.ip_network(cidr)
         if network.prefixlen < WIDEST_PROXIES[network.version]:
             yield Weak(
@@ -86,13 +107,6 @@ def _server(server: Server) -> Iterator[Weak]:
                 "limited or named rightly in the audit log.",
                 "Name the proxy's own address.",
             )
-    if server.metrics_bind and not _loopback(server.metrics_bind.rpartition(":")[0].strip("[]")):
-        yield Weak(
-            "server.metrics_bind",
-            f"{server.metrics_bind} tells host names and session counts to whoever reaches it, "
-            "without a login.",
-            "Bind to 127.0.0.1, or let only the monitoring through the firewall.",
-        )
 
 
 def _loopback(host: str) -> bool:
@@ -278,6 +292,9 @@ def _mode(file: str) -> tuple[int, bool]:
 
 def _programs(config: Config, environ: Mapping[str, str]) -> Iterator[Weak]:
     remote = any(not host.local for host in config.hosts)
+    local = any(host.local for host in config.hosts)
+    if local and shutil.which("tmux", path=environ.get("PATH")) is None:
+        yield Weak("tmux", "tmux is not installed here, and a host is this machine.", "apt-get install tmux")
     if remote and shutil.which("ssh", path=environ.get("PATH")) is None:
         yield Weak(
             "ssh",

@@ -6,6 +6,7 @@ or request, so control and bidirectional characters are escaped and long texts a
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -71,6 +72,7 @@ class Audit:
         """Open the file. Raises ``OSError`` when it cannot be."""
         if self._path and self._fd < 0:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            flags |= os.O_NONBLOCK  # a pipe that nobody reads would hold everything up
             self._fd = os.open(self._path, flags, 0o600)
 
     def close(self) -> None:
@@ -112,6 +114,23 @@ class Audit:
             self.write(line)
         except Problem:
             log.error("audit line lost: %s", encode(line).decode().rstrip("\n"))  # noqa: TRY400
+
+
+def unwritable(path: str, error: OSError) -> str:
+    """Say why an audit file cannot be had, and what mends it."""
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            mend = f"mkdir {folder}, for the service's user"
+        case errno.ELOOP:
+            mend = "it is a symbolic link: name the file itself"
+        case errno.EISDIR:
+            mend = "name a file in it"
+        case errno.EACCES | errno.EPERM:
+            mend = f"let the service's user write to it and to {folder}"
+        case _:
+            mend = "choose a file on a disk that can be written to"
+    return f"{path} cannot be written to: {error.strerror}: {mend}"
 
 
 def encode(line: Line) -> bytes:

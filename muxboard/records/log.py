@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import sys
 import time
 
@@ -43,10 +44,34 @@ class Plain(logging.Formatter):
         return f"{at} {record.levelname.lower():7} {record.name.removeprefix('muxboard.')}: {clean}"
 
 
+class JournalLines(JsonLines):
+    """The same behind each line's priority, which systemd's journal takes off: ``journalctl -p warning``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{priority(record.levelno)}>{super().format(record)}"
+
+
+def priority(level: int) -> int:
+    """Return syslog's number for a level of ours."""
+    return next((number for least, number in _PRIORITIES if level >= least), 7)
+
+
+_PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+
+
+def journal() -> bool:
+    """Whether standard error is systemd's journal."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
 def configure(level: str) -> None:
     """Send every record to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Plain() if sys.stderr.isatty() else JsonLines())
+    handler.setFormatter(Plain() if sys.stderr.isatty() else JournalLines() if journal() else JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level if level in logging.getLevelNamesMapping() else logging.INFO)

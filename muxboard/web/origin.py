@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from muxboard.config.schema import BY_SOCKET
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from muxboard.config.schema import Server
 
 PAGE_HEADER = "Muxboard-Page"  # with "1" on each read of the page's own
+SOCKET_PEER = "0.0.0.0"  # noqa: S104  what Tornado calls whoever comes by a Unix socket; nobody on TCP has it
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::(\d{1,5}))?", re.ASCII)
 
@@ -66,12 +69,14 @@ class Origins:
         if public.netloc:
             self._origins.add(f"{public.scheme}://{public.netloc}".lower())
         self._base_path = server.base_path
-        self._proxies = [ipaddress.ip_network(cidr) for cidr in server.trusted_proxies]
+        self._by_socket = server.trusted_by_socket
+        cidrs = (cidr for cidr in server.trusted_proxies if cidr != BY_SOCKET)
+        self._proxies = [ipaddress.ip_network(cidr) for cidr in cidrs]
 
     def see(self, peer: str, scheme: str, headers: HTTPHeaders) -> Seen:
         """Return what is believed of a request; forwarding headers only from trusted proxies."""
         host = received = _one(headers.get_list("Host")).lower()
-        if self._trusted(peer):
+        if self.from_proxy(peer):
             forwarded = [
                 part.strip() for line in headers.get_list("X-Forwarded-For") for part in line.split(",")
             ]
@@ -105,7 +110,7 @@ class Origins:
 
     def from_proxy(self, peer: str) -> bool:
         """Whether a request's peer is a trusted proxy."""
-        return self._trusted(peer)
+        return (self._by_socket and peer == SOCKET_PEER) or self._trusted(peer)
 
     def base(self, seen: Seen, base_path: str) -> str:
         """Return the URL of the page, as the client sees it or as the configuration says, ending in ``/``."""

@@ -200,17 +200,6 @@ def test_ls_escapes_what_a_session_prints(run, tmux):
     assert "\u202e" not in run("ls").stdout
 
 
-def test_an_address_in_use_is_said_and_nothing_else_listens(run):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = run("serve", "--bind", f"127.0.0.1:{taken.getsockname()[1]}")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "in use" in done.stderr
-    assert done.stdout == ""
-
-
 def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_path, tmux):
     """The embedded default: loopback, this user, a fresh token."""
     env = {

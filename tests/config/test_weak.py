@@ -65,6 +65,7 @@ REMOTE = '[[hosts]]\nkey = "web{0}"\nhostname = "web{0}"\n'
         (changed("https://ops", "http://ops"), "server.public_url"),
         (changed('"127.0.0.1/32"', '"127.0.0.1/32", "0.0.0.0/0"'), "server.trusted_proxies[1]"),
         (changed('"127.0.0.1/32"', '"::/1"'), "server.trusted_proxies[0]"),
+        (changed(BIND, 'bind = "unix:/run/http.sock"\n'), "server.trusted_proxies"),
         (changed("[auth]", 'allowed_origins = ["http://a.example"]\n[auth]'), "server.allowed_origins[0]"),
         (changed("[auth]", 'frame_ancestors = ["http://a.example"]\n[auth]'), "server.frame_ancestors[0]"),
         (changed("[auth]", 'metrics_bind = "0.0.0.0:9"\n[auth]'), "server.metrics_bind"),
@@ -88,6 +89,15 @@ def test_each_is_told_alone_with_a_remedy(found, text, path):
     assert list(told) == [path]
     assert told[path].problem.endswith((".", "…"))
     assert told[path].remedy
+
+
+def test_a_unix_socket_whose_proxy_is_trusted_is_good(found):
+    text = changed(BIND, 'bind = "unix:/run/http.sock"\n').replace("127.0.0.1/32", "unix")
+    assert found(text) == {}
+
+
+def test_a_local_host_without_tmux_is_told(found):
+    assert found(GOOD, {"PATH": "/nowhere"})["tmux"].remedy == "apt-get install tmux"
 
 
 def test_a_short_interval_is_weak_with_many_hosts(found):

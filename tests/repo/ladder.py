@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 # From the bottom to the top; rooms on one step are strangers to each other.
 STEPS = (
-    {"problems", "tasks"},
+    {"problems", "supervisor", "tasks"},
     {"config"},
     {"registry"},
     {"access", "hosts", "records"},
     {"terminals"},
-    {"web"},
+    {"listening", "web"},
     {"server"},
     {"cli", "embed"},
     {"__main__"},

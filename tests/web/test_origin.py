@@ -154,3 +154,28 @@ def test_whatever_is_sent_is_judged_without_an_error(host, peer, forwarded, orig
         if known.answers_to(seen):
             assert seen.host.startswith(("localhost", "127.0.0.1", "[::1]"))
         assert not known.allows(seen, sent) or sent["Origin"].lower().strip() == f"http://{seen.host}"
+
+
+@pytest.mark.parametrize(
+    ("bind", "trusted", "believed"),
+    [
+        (Bind("", 0, "/run/http.sock"), ["unix"], True),
+        (Bind("", 0, "/run/http.sock"), [], False),
+        (Bind("", 0, "/run/http.sock"), ["0.0.0.0/32"], True),
+        (Bind("127.0.0.1", 80), ["unix"], False),
+    ],
+)
+def test_whoever_comes_by_the_unix_socket_is_a_proxy_where_that_is_said(bind, trusted, believed):
+    """Tornado calls them 0.0.0.0. A client that says so of itself is not one of them."""
+    known = Origins(Server(bind=bind, trusted_proxies=trusted))
+    sent = headers(("Host", "localhost"), ("X-Forwarded-For", "192.0.2.9"), ("X-Forwarded-Proto", "https"))
+    seen = known.see("0.0.0.0", "http", sent)  # noqa: S104
+    assert (seen.client, seen.scheme) == (("192.0.2.9", "https") if believed else ("0.0.0.0", "http"))  # noqa: S104
+    assert known.from_proxy("0.0.0.0") is believed  # noqa: S104
+    assert not known.from_proxy("127.0.0.1")
+
+
+def test_a_client_that_calls_itself_the_unix_socket_is_no_proxy():
+    known = Origins(Server(bind=Bind("", 0, "/run/http.sock"), trusted_proxies=["unix"]))
+    sent = headers(("Host", "localhost"), ("X-Forwarded-For", "192.0.2.9, 0.0.0.0"))
+    assert known.see("0.0.0.0", "http", sent).client == "0.0.0.0"  # noqa: S104
