@@ -54,8 +54,9 @@ lock: ## Resolve the Python locks anew
 
 .PHONY: ready
 ready: .venv/dev.stamp tests/proxies/node_modules/.stamp $(page)
-	@tools/need apache2:apache2-bin chromium:chromium git:git haproxy:haproxy nginx:nginx-light ssh:openssh-client \
-	  sshd:openssh-server sudo:sudo tmux:tmux /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
+	@tools/need apache2:apache2-bin caddy:caddy chromium:chromium git:git haproxy:haproxy nginx:nginx-light ssh:openssh-client \
+	  sshd:openssh-server sudo:sudo systemd-analyze:systemd tmux:tmux \
+	  /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
 
 .venv/run.stamp: requirements.lock tools/venv
 	tools/venv requirements.lock
