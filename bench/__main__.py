@@ -10,7 +10,19 @@ import time
 from pathlib import Path
 
 from bench import machine
-from bench.measures import access, attach, bulk, echo, fleet, idle, interrupt, inventory, network, page
+from bench.measures import (
+    access,
+    attach,
+    bulk,
+    echo,
+    fleet,
+    idle,
+    interrupt,
+    inventory,
+    network,
+    page,
+    restart,
+)
 from bench.report import Report
 from bench.workshop import Workshop
 
@@ -25,6 +37,7 @@ GROUPS = {
     "page": page.measure,
     "access": access.measure,
     "network": network.measure,
+    "restart": restart.measure,
 }
 RESULTS = Path(__file__).parent / "results.md"
 
