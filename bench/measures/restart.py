@@ -132,7 +132,7 @@ class Client:
         while self._line:
             self.ends.append(await asyncio.shield(self._line.ended))
             since = time.perf_counter()
-            await self._line.close()
+            self._line.socket.abort()  # there is nobody any more who could be asked to end it
             await asyncio.sleep(random.uniform(*JITTER_S))
             try:
                 self._line = await self._crowd.open(self._session)
