@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.rig.service import CHECKOUT, TOKEN, local_host
@@ -98,10 +100,12 @@ def test_the_page_says_why_of_each_setting():
 
 
 class ControlGroup:
-    """What systemd puts a service into: a real one, or else whoever has our TMUX_TMPDIR."""
+    """What systemd puts a service into: a real one. Where none can be made, whoever has our TMUX_TMPDIR and no
+    other group's name."""
 
     def __init__(self, mark):
         self._mark = f"TMUX_TMPDIR={mark}"
+        self._name = f"MBTEST_GROUP={secrets.token_hex(4)}"
         self.folder = None
         for line in Path("/proc/mounts").read_text().splitlines():
             _, place, kind, options, *_ = line.split()
@@ -114,7 +118,7 @@ class ControlGroup:
     def enter(self):
         """What runs the rest of a command line in it."""
         if self.folder is None:
-            return ["env"]
+            return ["env", self._name]
         return ["sh", "-c", f'echo $$ > {self.folder}/cgroup.procs && exec "$@"', "sh"]
 
     def pids(self):
@@ -123,7 +127,9 @@ class ControlGroup:
         found = []
         for place in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
-                if self._mark.encode() in place.read_bytes().split(b"\0"):
+                environ = place.read_text(errors="replace").split("\0")
+                others = {each for each in environ if each.startswith("MBTEST_GROUP=")} - {self._name}
+                if self._mark in environ and not others:
                     found.append(int(place.parent.name))
         return found
 
@@ -151,6 +157,14 @@ def make_group(tmux):
     tmux.close()
     for group in made:
         group.close()
+
+
+@pytest.fixture
+def runtime():
+    """A folder of its own with a short path."""
+    folder = Path(tempfile.mkdtemp(prefix="mbrun-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -184,8 +198,8 @@ def create(service, name):
     assert answer.status == 201, answer
 
 
-async def attach(service, session):
-    body = {"host": "local", "user": LOGIN, "session": session}
+async def attach(service, session, host="local", user=LOGIN):
+    body = {"host": host, "user": user, "session": session}
     answer = service.request("POST", "/api/v1/terminals", json=body)
     assert answer.status == 201, answer
     path = f"/api/v1/terminals/{answer.json()['id']}/socket"
@@ -250,6 +264,45 @@ def test_a_tmux_unit_keeps_a_users_sessions_out_of_its_control_group(make_group,
     finally:
         before.terminate()
         before.wait(STOP_S)
+
+
+# Some of what remote-only.conf says, by hand: ProtectSystem=, NoNewPrivileges=, CapabilityBoundingSet= and
+# MemoryDenyWriteExecute= (prctl 65). One folder can be written to.
+LOCK = """
+mount --make-rprivate / && mount --bind "$1" "$1" && mount --bind / / && cd "$1" || exit 9
+mount --bind "$1" "$1" && mount -o remount,bind,ro / && touch "$1/tried" && rm "$1/tried" || exit 8
+touch /tried 2>/dev/null && exit 7
+shift; exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+DENY = "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+def status_of(pid):
+    return Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_locked_in_it_still_reaches_hosts(start_service, unix_users, sshd, make_key, runtime):
+    """By OpenSSH and through its master; nothing of it needs a right."""
+    key = make_key()
+    sshd.authorize(unix_users.deploy, key)
+    unix_users.tmux(unix_users.deploy).new("api", "cat")
+    (runtime / "known_hosts").write_text(sshd.known_hosts())
+    host = {"key": "web1", "hostname": sshd.addresses[0], "port": sshd.port, "ssh_user": unix_users.deploy}
+    config = {
+        "ssh": {"key_file": str(key.path), "known_hosts": [str(runtime / "known_hosts")]},
+        "hosts": [host],
+    }
+    command = ["unshare", "--mount", "sh", "-c", LOCK, "sh", str(runtime), sys.executable, "-c", DENY]
+    command += ["env", f"PYTHONPATH={CHECKOUT}", sys.executable, "-m", "muxboard"]
+    service = start_service(config, command=command, env={"XDG_RUNTIME_DIR": str(runtime)})
+    status = status_of(service.pid)
+    assert re.search(r"NoNewPrivs:\t1\n", status)
+    assert re.search(r"CapBnd:\t0+\n", status)
+    connected = await attach(service, "api", "web1", unix_users.deploy)
+    children = [child.name() for child in psutil.Process(service.pid).children(recursive=True)]
+    assert children.count("ssh") == 2, "a terminal, and its master"
+    connected.cut()
 
 
 def test_systemd_is_told_when_it_is_ready_and_when_it_stops(make_group, start, tmp_path):

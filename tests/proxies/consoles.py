@@ -144,11 +144,11 @@ class Caddy(Console):
         }
 
     def argv(self) -> list[str]:
-        # No other listener, and nothing that is kept elsewhere.
-        options = (
-            f"{{\n\tadmin off\n\tauto_https disable_redirects\n\tstorage file_system {self.folder}\n}}\n"
-        )
-        (self.folder / "Caddyfile").write_text(options + self.text())
+        # No other listener, nothing that is kept elsewhere, and no waiting for clients at its end.
+        options = ["admin off", "auto_https disable_redirects", "grace_period 1s"]
+        options.append(f"storage file_system {self.folder}")
+        head = "{\n\t" + "\n\t".join(options) + "\n}\n"
+        (self.folder / "Caddyfile").write_text(head + self.text())
         return ["caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
 
 
