@@ -100,7 +100,7 @@ def test_the_page_says_why_of_each_setting():
 
 
 class ControlGroup:
-    """What systemd puts a service into: a real one. Where none can be made, whoever has our TMUX_TMPDIR and no
+    """What systemd puts a service into: a real one. Where none can be made, who has our TMUX_TMPDIR and no
     other group's name."""
 
     def __init__(self, mark):
