@@ -113,9 +113,7 @@ def taken():
 # --- the registry
 
 
-@pytest.mark.parametrize(
-    "url", ["redis:/127.0.0.1", "http://127.0.0.1:1/", "redis://", "redis://127.0.0.1:0/0"]
-)
+@pytest.mark.parametrize("url", ["redis:/127.0.0.1", "redis://127.0.0.1:0/0"])
 def test_a_wrong_redis_url(place, url):
     said = place.refused({"registry": {"url": url}})
     assert said.startswith('registry.url: must be "memory://", "redis://HOST:PORT/DB"')

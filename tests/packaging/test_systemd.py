@@ -231,14 +231,13 @@ async def test_sessions_that_it_made_outlive_a_restart(make_group, start, tmux):
     assert tmux.ls() == ["made here"]
 
 
-@pytest.mark.parametrize("mode", ["mixed", "control-group"])
-def test_other_kill_modes_would_end_them(make_group, start, tmux, mode):
-    """That is why, and it shows that these tests see it."""
+def test_another_kill_mode_would_end_them(make_group, start, tmux):
+    """``mixed`` asks the service alone, and then kills the rest. That is why; and these tests see it."""
     group = make_group()
     service = start(group)
     create(service, "made here")
     pid = server(tmux)
-    stop(service, group, mode)
+    stop(service, group, "mixed")
     until(lambda: ended(pid), "the end of the tmux server")
     assert tmux.ls() == []
 
