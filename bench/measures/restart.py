@@ -200,8 +200,7 @@ async def measure(workshop: Workshop, report: Report) -> None:
             ),
         )
     finally:
-        for client in clients:
-            await client.end()
+        await asyncio.gather(*(client.end() for client in clients), return_exceptions=True)
         for server in servers:
             server.stop()
         tmux.stop()
