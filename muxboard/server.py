@@ -116,9 +116,8 @@ class Service:
         gate = gate or build_gate(loaded, self.token)
         link_secret = loaded.auth_secrets.get("auth.links")
         if self.fresh_token and config.registry.url.shared and isinstance(gate, TokenGate):
-            raise ConfigError(
-                ["auth.token: replicas need one token: set MUXBOARD_TOKEN, or auth.token.token_file"]
-            )
+            why = "replicas need one token: set MUXBOARD_TOKEN, or auth.token.token_file"
+            raise ConfigError([self._line("auth.token", why)])
         self.sessions = Sessions(
             self.registry,
             max(float(config.auth.token.session), float(config.auth.links.session)),

@@ -146,5 +146,5 @@ def test_who_reads_redis_cannot_sign_a_login(start_replicas, redis):
 
 
 def test_replicas_without_a_token_in_common_do_not_start(redis, start_service):
-    with pytest.raises(AssertionError, match=r"(?s)ended with 2:.*\nauth\.token: replicas need one token"):
+    with pytest.raises(AssertionError, match=r"(?s)ended with 2:.*auth\.token: replicas need one token"):
         start_service({}, token=None, env={"MUXBOARD_REGISTRY_URL": redis.url})
