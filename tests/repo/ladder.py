@@ -17,7 +17,7 @@ STEPS = (
     {"access", "hosts", "records"},
     {"terminals"},
     {"listening", "web"},
-    {"server"},
+    {"server", "healthy"},
     {"cli", "embed"},
     {"__main__"},
 )
