@@ -48,14 +48,19 @@ wheel: .venv/dev.stamp $(page) ## Build dist/*.whl, with the page in it
 zipapp: .venv/dev.stamp $(page) ## Build dist/*.pyz: one file that runs on every Python of shiv.toml
 	@$(python) tools/zipapp
 
+.PHONY: image
+image: .venv/dev.stamp $(page) ## Build the container image with buildah, podman or docker; ARGS="--build-arg BASE=…"
+	@tools/image $(ARGS)
+
 .PHONY: lock
 lock: ## Resolve the Python locks anew
 	tools/lock
 
 .PHONY: ready
-ready: .venv/dev.stamp tests/proxies/node_modules/.stamp $(page)
-	@tools/need apache2:apache2-bin caddy:caddy chromium:chromium git:git haproxy:haproxy nginx:nginx-light ssh:openssh-client \
-	  sshd:openssh-server sudo:sudo systemd-analyze:systemd tmux:tmux \
+ready: .venv/dev.stamp build/checkov/.stamp tests/proxies/node_modules/.stamp $(page)
+	@tools/need apache2:apache2-bin buildah:buildah caddy:caddy chromium:chromium debootstrap:debootstrap git:git haproxy:haproxy \
+	  nginx:nginx-light podman:podman redis-server:redis-server runc:runc ssh:openssh-client sshd:openssh-server sudo:sudo \
+	  systemd-analyze:systemd tmux:tmux \
 	  /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
 
 .venv/run.stamp: requirements.lock tools/venv
@@ -66,6 +71,11 @@ ready: .venv/dev.stamp tests/proxies/node_modules/.stamp $(page)
 .venv/dev.stamp: requirements-dev.lock requirements.lock tools/venv
 	tools/venv requirements-dev.lock
 	@touch .venv/run.stamp $@
+
+# In a folder of its own: it holds other versions of what the tests need.
+build/checkov/.stamp: tests/packaging/checkov.lock tools/venv
+	tools/venv tests/packaging/checkov.lock build/checkov
+	@touch $@
 
 # Not `npm ci`: it wants an entry for every platform's optional package, also of those that a registry may not carry.
 # What is in the lock is installed as it is there, hashes checked, and tests/repo sees that nothing is missing in it.
