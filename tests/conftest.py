@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.rig.parallel",
     "tests.rig.redis",
     "tests.rig.service",
+    "tests.rig.image",  # after what it imports
     "tests.rig.settled",
     "tests.rig.sshd",
     "tests.rig.tmux",

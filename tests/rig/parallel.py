@@ -22,7 +22,11 @@ SHARED = {
     "tests/rig": "users",
 }
 # Longest first: what begins last should be short.
-FIRST = ("tests/ssh", "tests/real", "tests/cli", "tests/rig", "tests/proxies", "tests/browser")
+FIRST = (
+    *("tests/ssh", "tests/real", "tests/cli", "tests/rig"),
+    "tests/packaging/test_image",
+    *("tests/proxies", "tests/browser"),
+)
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's own base is untyped

@@ -79,6 +79,9 @@ class Sshd:
         ports: Where it listens, on every address.
     """
 
+    prefix = PREFIX
+    program: Sequence[str] = (PROGRAM,)
+
     def __init__(
         self,
         *,
@@ -87,7 +90,7 @@ class Sshd:
         host_keys: Sequence[str] = ("ed25519",),
         **options: object,
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=self.prefix, dir="/tmp"))
         self.folder.chmod(0o755)  # sshd reads authorized keys as the user who logs in
         (self.folder / "authorized").mkdir()
         self.addresses = tuple(addresses)
@@ -242,7 +245,7 @@ class Sshd:
         config.write_text(self._config())
         before = len(self.log)
         self._process = subprocess.Popen(
-            [PROGRAM, "-D", "-f", str(config), "-E", str(self._log)], cwd="/", stdin=subprocess.DEVNULL
+            [*self.program, "-D", "-f", str(config), "-E", str(self._log)], cwd="/", stdin=subprocess.DEVNULL
         )
         wanted = {(address, port) for address in self.addresses for port in self.ports}
 
