@@ -111,9 +111,38 @@ def test_hadolint_has_nothing_to_say():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.parametrize("builder", ["buildah", "podman", "docker", ""])
+def test_it_is_built_with_what_is_there(tmp_path, builder):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("basename", "cp", "dirname", "git", "mkdir", "rm", "sh"):
+        (programs / name).symlink_to(shutil.which(name))
+    if builder:
+        (programs / builder).write_text('#!/bin/sh\necho "$@"\n')
+        (programs / builder).chmod(0o755)
+    env = {"PATH": str(programs), "CONTEXT": str(tmp_path / "context"), "SOURCE_DATE_EPOCH": "7"}
+    done = subprocess.run(
+        [CHECKOUT / "tools/image", "--pull"], env=env, capture_output=True, text=True, check=False, timeout=60
+    )
+    if not builder:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "apt-get install buildah" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()[0]
+    assert said.startswith("build ")
+    assert said.endswith(f"--tag muxboard:latest --pull {tmp_path}/context")
+    assert ("--format docker --timestamp 7" in said) == (builder != "docker")
+    found = {str(path.relative_to(tmp_path / "context")) for path in (tmp_path / "context").rglob("*.*")}
+    assert {name for name in found if not name.endswith(".whl")} == {
+        *(".dockerignore", "requirements.lock", "packaging/container/muxboard.toml"),
+    }
+    assert len([name for name in found if name.endswith(".whl")]) == 1
+
+
 def test_it_is_small_and_holds_nothing_to_build_with(images, image, files):
     assert images.size(image) < MOST_BYTES
-    assert "opt/muxboard/bin/muxboard" in files
+    assert {"opt/muxboard/bin/muxboard", "usr/bin/sleep", "usr/bin/ssh", "usr/bin/tmux"} <= files.keys()
     assert any(re.fullmatch(r"opt/muxboard/.*/web/static/index\.html", name) for name in files)
     assert [name for name in files if UNWANTED.search(name)] == []
     assert [name for name, entry in files.items() if entry.regular and entry.mode & SETUID] == []
