@@ -16,7 +16,7 @@ import pytest
 
 from tests.real.fleet import attach, path
 from tests.rig.agent import generate
-from tests.rig.container import HARDENED, IMAGE_UID, LIMITS, Container, Machine
+from tests.rig.container import HARDENED, IMAGE_UID, Container, Machine
 from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import ended, until
 
@@ -210,14 +210,14 @@ def test_a_stop_drains(run):
     until(lambda: all(ended(pid) for pid in pids), "the end of all of it")
 
 
-def test_as_it_comes_it_listens_beyond_its_loopback_with_the_gate_that_needs(images, image):
-    """Only looked at: started on this machine's network it would listen on all of it."""
-    done = images.podman(
-        "run", "--rm", "--network", "none", *LIMITS, *HARDENED, "muxboard:latest", "config", "show"
-    )
-    assert 'bind = "0.0.0.0:8765"' in done.stdout
-    assert 'gate = "token"' in done.stdout
-    assert "/etc/muxboard/muxboard.toml" in done.stdout.splitlines()[0]
+def test_as_it_comes_it_listens_beyond_its_loopback_with_the_gate_that_needs(run):
+    container = run(None, network="none").wait_until_ready()
+    shown = container.run("muxboard", "config", "show").stdout
+    assert shown.startswith("# /etc/muxboard/muxboard.toml\n")
+    assert 'bind = "0.0.0.0:8765"' in shown
+    assert 'gate = "token"' in shown
+    assert container.run("muxboard", "healthy").stdout == "alive at 0.0.0.0:8765\n"
+    assert container.inspect("{{.State.Running}}") == "true"
 
 
 def test_a_bind_beyond_loopback_without_a_gate_is_refused_here_too(run):

@@ -33,7 +33,7 @@ LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=30000:30000")
 
 
 class Container:
-    """One container of the image, on this machine's network.
+    """One container of the image.
 
     Args:
         images: Where the image is.
@@ -41,6 +41,7 @@ class Container:
         config: The configuration; ``bind`` is a free loopback port unless it is given. None: the image's own.
         options: For ``podman run``.
         words: The command.
+        network: "none" gives it one of its own, where nobody reaches it.
     """
 
     request = Service.request
@@ -53,6 +54,7 @@ class Container:
         *,
         options: Sequence[str] = HARDENED,
         words: Sequence[str] = ("serve",),
+        network: str = "host",
     ) -> None:
         self.images = images
         self.name = f"mbtest-{secrets.token_hex(4)}"
@@ -65,7 +67,7 @@ class Container:
             (folder / "muxboard.toml").write_text(toml.dumps({**config, "server": server}))
             given += ["--volume", f"{folder}:/etc/muxboard:ro"]
         self.images.podman(
-            "run", "--detach", "--name", self.name, "--network", "host", "--log-driver", "k8s-file",
+            "run", "--detach", "--name", self.name, "--network", network, "--log-driver", "k8s-file",
             *LIMITS, *options, *given, "muxboard:latest", *words,
         )  # fmt: skip
 
