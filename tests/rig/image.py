@@ -64,10 +64,13 @@ class Images:
             "HOME": str(folder),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
         }
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
         policy = folder / ".config" / "containers" / "policy.json"
         policy.parent.mkdir(parents=True, exist_ok=True)
+        # Not in the memory that all of this machine's stores share.
+        (folder / "containers.conf").write_text('[engine]\nlock_type = "file"\n')
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
 
     @property
