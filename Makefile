@@ -11,6 +11,9 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 python := .venv/bin/python
 # Much of the suite waits, for a browser or a clock: more at once than there are processors.
 workers := $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
+# What takes minutes to make is made once for all checkouts (tests/rig/cache).
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/muxboard
+checkov := $(cache)/checkov-$(shell sha256sum tests/packaging/checkov.lock | cut -c 1-12)
 page := muxboard/web/static/index.html
 # Folders count too: taking a file away changes its folder's time.
 page_sources := $(shell find frontend/* -name node_modules -prune -o -print 2>/dev/null)
@@ -57,7 +60,7 @@ lock: ## Resolve the Python locks anew
 	tools/lock
 
 .PHONY: ready
-ready: .venv/dev.stamp build/checkov/.stamp tests/proxies/node_modules/.stamp $(page)
+ready: .venv/dev.stamp $(checkov)/.stamp tests/proxies/node_modules/.stamp $(page)
 	@tools/need apache2:apache2-bin buildah:buildah caddy:caddy chromium:chromium debootstrap:debootstrap git:git haproxy:haproxy \
 	  nginx:nginx-light podman:podman redis-server:redis-server runc:runc ssh:openssh-client sshd:openssh-server sudo:sudo \
 	  systemd-analyze:systemd tmux:tmux \
@@ -73,8 +76,8 @@ ready: .venv/dev.stamp build/checkov/.stamp tests/proxies/node_modules/.stamp $(
 	@touch .venv/run.stamp $@
 
 # In a folder of its own: it holds other versions of what the tests need.
-build/checkov/.stamp: tests/packaging/checkov.lock tools/venv
-	tools/venv tests/packaging/checkov.lock build/checkov
+$(checkov)/.stamp:
+	tools/venv tests/packaging/checkov.lock $(checkov)
 	@touch $@
 
 # Not `npm ci`: it wants an entry for every platform's optional package, also of those that a registry may not carry.

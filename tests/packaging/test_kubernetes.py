@@ -15,6 +15,7 @@ import yaml
 
 from muxboard.config.values import Duration
 from muxboard.web import poll
+from tests.rig.cache import checkov
 from tests.rig.ports import free_ports
 from tests.rig.service import CHECKOUT, local_host
 
@@ -23,7 +24,7 @@ PAGE = (CHECKOUT / "docs" / "kubernetes.md").read_text()
 BESIDE = Path(sys.executable).parent
 OVERLAYS = ("single", "replicas")
 VERSIONS = ("1.29", "1.34", "1.37")  # the first with sidecars, and what came since
-CHECKOV = CHECKOUT / "build" / "checkov" / "bin" / "checkov"
+CHECKOV = checkov()
 # What checkov asks for and is not so, on purpose: each must still be found, or it goes from here.
 MEANT = {
     "CKV_K8S_35": "MUXBOARD_REGISTRY_URL and oauth2-proxy's sessions are read from the environment alone",

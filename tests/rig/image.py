@@ -1,6 +1,6 @@
 """Images, built for real, on a Debian made by debootstrap: there may be no registry. Needs root, as CI has.
 
-What takes long is made once on a machine and stays below ``build/image``: the base, the layers, the wheels.
+What takes long is made once on a machine and stays in the cache: the base, the layers, the wheels.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.markers import Marker
 
+from tests.rig.cache import cache
 from tests.rig.service import CHECKOUT
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Entry:
 
 
 class Images:
-    """A store of images of this checkout's own, and the programs that work on it.
+    """A store of images, and the programs that work on it.
 
     Attributes:
         folder: All that they write, but for what the containers of a test are given.
@@ -118,9 +119,9 @@ class Images:
         (root / "etc/apt/apt.conf.d/slim").write_text(APT)
         for name in LEFT_OUT:
             shutil.rmtree(root / "usr/share" / name)
-        for cache in ("var/cache/apt", "var/lib/apt/lists", "var/log"):
-            shutil.rmtree(root / cache)
-            (root / cache).mkdir()
+        for emptied in ("var/cache/apt", "var/lib/apt/lists", "var/log"):
+            shutil.rmtree(root / emptied)
+            (root / emptied).mkdir()
         self._run("tar", "-C", str(root), "-cf", str(root.with_suffix(".tar")), ".")
         self.podman("import", str(root.with_suffix(".tar")), BASE)
         shutil.rmtree(root)
@@ -198,10 +199,10 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
 
 @pytest.fixture(scope="module")
 def images() -> Iterator[Images]:
-    """The store; two runs on one checkout take turns."""
+    """The store; two runs on one machine take turns."""
     if os.getuid() != 0:
         pytest.fail("this test makes containers: run it as root, with `sudo make test`", pytrace=False)
-    folder = CHECKOUT / "build" / "image"
+    folder = cache() / "image"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock, contextlib.ExitStack() as stack:
         fcntl.flock(lock, fcntl.LOCK_EX)
