@@ -69,11 +69,19 @@ class Audit:
         self.failed = False
 
     def open(self) -> None:
-        """Open the file. Raises ``OSError`` when it cannot be."""
+        """Open the file, anew where its name is another's now: it was rotated. Raises ``OSError``."""
+        if self._fd >= 0 and self._renamed():
+            self.close()
         if self._path and self._fd < 0:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             flags |= os.O_NONBLOCK  # a pipe that nobody reads would hold everything up
             self._fd = os.open(self._path, flags, 0o600)
+
+    def _renamed(self) -> bool:
+        try:
+            return not os.path.samestat(os.fstat(self._fd), os.lstat(self._path))
+        except FileNotFoundError:
+            return True
 
     def close(self) -> None:
         """Close the file. Idempotent."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from tornado.ioloop import PeriodicCallback
 
 from muxboard import __version__
+from muxboard.problems import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ class Metrics:
         )
         self.sessions = Gauge("muxboard_sessions", "Sessions on a host.", ["host"], registry=registry)
         self.denied = Counter("muxboard_denied", "Requests refused.", ["code"], registry=registry)
+        for code in Code:  # a counter that begins with its first refusal is never seen to rise
+            self.denied.labels(code.name)
         self.requests = Counter(
             "muxboard_requests", "Requests answered.", ["route", "method", "status"], registry=registry
         )

@@ -122,6 +122,21 @@ def test_a_line_cut_short_is_a_failure(tmp_path, monkeypatch):
         audit.write(Line(event="terminal.start", result="ok"))
 
 
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_renamed_file_is_left_and_a_new_one_begun(audit, tmp_path, anew):
+    """As logrotate does it, with and without ``create``."""
+    path = tmp_path / "audit.jsonl"
+    audit.write(Line(event="terminal.start", result="before"))
+    path.rename(tmp_path / "audit.jsonl.1")
+    if anew:
+        path.touch(0o600)
+    audit.write(Line(event="terminal.start", result="after"))
+    assert "before" in (tmp_path / "audit.jsonl.1").read_text()
+    assert "after" not in (tmp_path / "audit.jsonl.1").read_text()
+    assert [json.loads(line)["result"] for line in path.read_text().splitlines()] == ["after"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_without_a_path_lines_go_to_the_service_log(caplog):
     caplog.set_level(logging.INFO)
     Audit(AuditConfig()).write(Line(event="terminal.start", result="ok"))
