@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.rig.sshd",
     "tests.rig.tmux",
     "tests.rig.users",
+    "tests.packaging.released",  # after the rig, which it imports
 ]
 
 
