@@ -55,6 +55,10 @@ zipapp: .venv/dev.stamp $(page) ## Build dist/*.pyz: one file that runs on every
 image: .venv/dev.stamp $(page) ## Build the container image with buildah, podman or docker; ARGS="--build-arg BASE=…"
 	@tools/image $(ARGS)
 
+.PHONY: release
+release: .venv/dev.stamp frontend/node_modules/.stamp ## Build wheel, zipapp, image context, SBOM and checksums of a clean commit into dist/
+	@$(python) tools/release
+
 .PHONY: lock
 lock: ## Resolve the Python locks anew
 	tools/lock
@@ -65,6 +69,12 @@ ready: .venv/dev.stamp $(checkov)/.stamp tests/proxies/node_modules/.stamp $(pag
 	  nginx:nginx-light podman:podman redis-server:redis-server runc:runc ssh:openssh-client sshd:openssh-server sudo:sudo \
 	  systemd-analyze:systemd tmux:tmux \
 	  /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
+
+# The alert rules are tested by it.
+.PHONY: promtool
+promtool:
+	@tools/promtool --version >/dev/null
+ready: promtool
 
 .venv/run.stamp: requirements.lock tools/venv
 	tools/venv requirements.lock
