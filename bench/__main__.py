@@ -22,6 +22,8 @@ from bench.measures import (
     network,
     page,
     restart,
+    scale,
+    start,
 )
 from bench.report import Report
 from bench.workshop import Workshop
@@ -38,6 +40,8 @@ GROUPS = {
     "access": access.measure,
     "network": network.measure,
     "restart": restart.measure,
+    "start": start.measure,
+    "scale": scale.measure,
 }
 RESULTS = Path(__file__).parent / "results.md"
 
