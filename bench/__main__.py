@@ -71,7 +71,7 @@ async def run(groups: list[str], *, quick: bool) -> Report:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"some of: {', '.join(GROUPS)}")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs, under four minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs, about six minutes")
     parser.add_argument("--out", type=Path, help="where to write; a full run writes bench/results.md")
     wanted = parser.parse_args()
     if unknown := set(wanted.groups) - set(GROUPS):
