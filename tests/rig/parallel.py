@@ -13,13 +13,17 @@ from xdist.scheduler import LoadScopeScheduling
 if TYPE_CHECKING:
     import pytest
 
-# Folder → what its files share: the Unix users are one set, the identity provider starts slowly.
+# Folder, or file → what is shared: the Unix users are one set, the identity provider starts slowly.
 SHARED = {
     "tests/proxies": "proxies",
     "tests/ssh": "users",
     "tests/real": "users",
     "tests/cli": "users",
     "tests/rig": "users",
+    # What they look at takes long to build, and is built once for those that stay together.
+    "tests/packaging/test_release.py": "release",
+    "tests/packaging/test_zipapp.py": "release",
+    "tests/packaging/test_install.py": "release",
 }
 # Longest first: what begins last should be short.
 FIRST = (
@@ -32,7 +36,7 @@ FIRST = (
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's own base is untyped
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return SHARED.get("/".join(file.split("/")[:2]), file)
+        return SHARED.get(file) or SHARED.get("/".join(file.split("/")[:2]), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _Scheduling:
