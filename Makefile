@@ -10,9 +10,9 @@ unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 python := .venv/bin/python
 # Much of the suite waits, for a browser or a clock: more at once than there are processors.
-workers := $(shell n=$$(nproc); echo $$((n < 5 ? n + 1 : 6)))
+workers := $(shell n=$$(nproc); echo $$((n < 5 ? n + 2 : 6)))
 # What takes minutes to make is made once for all checkouts (tests/rig/cache).
-cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/muxboard
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/muxboard-tests
 checkov := $(cache)/checkov-$(shell sha256sum tests/packaging/checkov.lock | cut -c 1-12)
 page := muxboard/web/static/index.html
 # Folders count too: taking a file away changes its folder's time.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from muxboard.hosts.managed import ManagedHost
     from muxboard.registry.board import Board
 
-CLAIM_S = 30.0  # whose process has died frees its host after so long
+CLAIM_S = 20.0  # whose process has died frees its host after so long
 KEPT_S = 3600.0  # for a process that starts
 WAIT_S = 0.05
 PATIENCE_S = 5.0  # for another's turn, before somebody who has changed something asks all the same

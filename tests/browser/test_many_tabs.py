@@ -75,7 +75,6 @@ def test_every_tab_loads_and_types(board, context, tmux):
     tabs = open_tabs(board, context, tmux, TABS)
     assert ways(tabs) == PLACES * ["slow path: events"] + (TABS - PLACES) * ["slow path: requests"]
     type_in_each(tabs, tmux, "first")
-    type_in_each(tabs, tmux, "again")
 
     one_more = context.new_page()
     one_more.goto(board.url, timeout=WAIT_MS)

@@ -11,7 +11,7 @@ from tests.rig.service import CHECKOUT
 
 def cache() -> Path:
     """Where it is; the Makefile has the same."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "muxboard"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "muxboard-tests"
 
 
 def checkov() -> Path:

@@ -20,6 +20,8 @@ SHARED = {
     "tests/real": "users",
     "tests/cli": "users",
     "tests/rig": "users",
+    "tests/faults/test_killed.py": "users",
+    "tests/packaging/test_systemd.py": "users",
     # What they look at takes long to build, and is built once for those that stay together.
     "tests/packaging/test_release.py": "release",
     "tests/packaging/test_zipapp.py": "release",

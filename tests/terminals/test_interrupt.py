@@ -69,7 +69,8 @@ async def waited(terminal) -> None:
     await soon(lambda: not terminal._interrupt._timer.running, "the end of the wait")
 
 
-async def test_after_a_ctrl_c_on_a_slow_link_a_fresh_child_draws(desks):
+async def test_after_a_ctrl_c_on_a_slow_link_a_fresh_child_draws(desks, monkeypatch):
+    monkeypatch.setattr(interrupt, "EVERY_S", 60.0)
     browser = await flooded(desks(launcher=Redrawn()))
     terminal, first = browser.terminal, browser.terminal.pty.pid
     terminal.input(KEY)

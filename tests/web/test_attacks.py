@@ -11,7 +11,7 @@ import pytest
 from tornado.web import create_signed_value
 
 from muxboard import server
-from muxboard.config import load
+from muxboard.config import ConfigError, load
 from muxboard.server import Service
 from tests.rig.soon import soon
 from tests.web.harness import LOGIN, OTHER, TOKEN
@@ -171,7 +171,7 @@ async def test_a_file_in_the_place_of_the_socket_survives(tmp_path, monkeypatch)
     precious = tmp_path / "precious.txt"
     precious.write_text("keep")
     service = unix_service(tmp_path, monkeypatch, precious)
-    with pytest.raises(OSError, match="not a socket"):
+    with pytest.raises(ConfigError, match="not a socket"):
         await service.start()
     await service.stop()
     assert precious.read_text() == "keep"
@@ -183,7 +183,7 @@ async def test_somebody_elses_socket_is_neither_taken_nor_removed(tmp_path, monk
         listening.bind(str(path))
         listening.listen()
         service = unix_service(tmp_path, monkeypatch, path)
-        with pytest.raises(OSError, match="already"):
+        with pytest.raises(ConfigError, match="already"):
             await service.start()
         await service.stop()
         assert path.is_socket()

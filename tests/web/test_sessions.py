@@ -221,7 +221,11 @@ async def test_a_sudo_that_refuses_is_502_with_the_line_that_mends_it(boards):
 
 async def test_a_machine_without_tmux_is_502(boards):
     machine = boards.machine()
-    board = await boards(machine=machine, env={"PATH": str(machine.folder / "nothing")})
+    # Were this machine the only host, the service would not start.
+    hosts = (
+        '[[hosts]]\nkey = "local"\nlocal = true\n[[hosts]]\nkey = "far"\nhostname = "127.0.0.1"\nport = 1\n'
+    )
+    board = await boards(hosts, machine=machine, env={"PATH": str(machine.folder / "nothing")})
     answer = await board.call("POST", MINE, {"name": "x"})
     assert (answer.status, answer.code) == (502, "tmux_missing")
     (user,) = (await board.call("GET", "api/v1/inventory")).json["hosts"][0]["users"]
