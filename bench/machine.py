@@ -22,7 +22,7 @@ def describe() -> list[tuple[str, str]]:
             "machine",
             f"{os.cpu_count()} cores, {models[0] if models else platform.machine()}, {memory:.0f} GiB",
         ),
-        ("kernel", f"{platform.system()} {platform.release()}"),
+        ("kernel", f"{platform.system()} {platform.release().partition('-')[0]}"),
         ("software", f"{python}, terminado {version('terminado')}, {tmux}"),
         ("load before the run", " ".join(f"{load:.2f}" for load in os.getloadavg())),
     ]

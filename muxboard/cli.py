@@ -82,7 +82,7 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
     except OSError as error:
         why = f"cannot start: {error}"
         if str(error.filename or "").endswith("static/index.html"):
-            why = f"the page is not built ({error.filename}): run make"
+            why = f"the page is not built ({error.filename}): run make run"
         _broken(ConfigError([why]))
 
 
