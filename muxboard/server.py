@@ -17,6 +17,7 @@ from tornado.httpserver import HTTPServer
 from muxboard.access.build import build_gate, build_links
 from muxboard.access.caps import Caps
 from muxboard.access.grants import Grants
+from muxboard.access.principal import login_ended
 from muxboard.access.session import Sessions
 from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
@@ -43,7 +44,7 @@ from muxboard.web.services import Services
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from tornado.iostream import IOStream
     from tornado.web import Application
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("muxboard.server")
 
+AGAIN_S = 1.0
+LOGOUTS_S = 10.0  # between two looks for what was logged out elsewhere
 RELOADED = {"grants", "hosts", "ssh"}  # what SIGHUP applies
 HARD_BODY_BYTES = 1 << 20  # nothing larger is even read; handlers refuse at a sixteenth of it
 HEADER_BYTES = 32 * 1024
@@ -212,9 +215,34 @@ class Service:
         self.sweeper.start()
         self.metrics.start(asyncio.get_running_loop().time)
         self._tasks.start(self.services.gate.ready(), "what the gate needs")
-        self._tasks.start(self.registry.stay(), "leases")
-        self._tasks.start(self.board.stay(), "what other processes tell")
-        self._tasks.start(self.elsewhere.stay(), "terminals here and elsewhere")
+        self._stay(self.registry.stay, "leases")
+        self._stay(self.board.stay, "what other processes tell")
+        self._stay(self.elsewhere.stay, "terminals here and elsewhere")
+        if not self.board.alone:
+            self._stay(self._look_for_logouts, "logouts elsewhere")
+
+    def _stay(self, work: Callable[[], Awaitable[None]], name: str) -> None:
+        """Do something for as long as the service runs, whatever goes wrong in it."""
+
+        async def go_on() -> None:
+            while True:
+                try:
+                    return await work()
+                except Exception:
+                    log.exception("%s: begun again", name)
+                    await asyncio.sleep(AGAIN_S)
+
+        self._tasks.start(go_on(), name)
+
+    async def _look_for_logouts(self) -> None:
+        """What others tell may be lost: ask which logins and links of those who are here have ended."""
+        while True:
+            await asyncio.sleep(LOGOUTS_S)
+            who = [each.principal for each in (*self.attacher.table, *self.services.streams)]
+            ids = {each.login for each in who} | {link.id for each in who for link in each.links}
+            with contextlib.suppress(RegistryUnavailable):
+                for name in await self.registry.used_among({f"login:{each}" for each in ids - {""}}):
+                    self._logged_out(login_ended(name.removeprefix("login:")))
 
     def _logged_out(self, principal: Principal) -> None:
         """End the terminals and streams of a login that has ended, and of its links."""
@@ -321,6 +349,7 @@ class Service:
         await self.services.gate.close()
         await self.services.links.close()
         await self.elsewhere.close()
+        await self.board.close()
         await self.registry.close()
         self._listening.close()
 

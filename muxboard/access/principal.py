@@ -90,6 +90,13 @@ class Principal(Struct, frozen=True):
         return replace(self, via=opened.id, links=(opened,), expires_at=opened.until, grace=0.0)
 
 
+def login_ended(login: str, *links: str) -> Principal:
+    """Return somebody of whom nothing is known but a login, and links, that have ended (``same_login``)."""
+    nothing = Link("", "", "", "view")
+    ended = tuple(Opened(each, nothing, 0.0) for each in (login, *links) if each)
+    return Principal(name="", login=login, links=ended)
+
+
 MAX_NAME_CHARS = 256
 
 

@@ -62,13 +62,16 @@ class Sessions:
         Args:
             said: What the cookie says, its signature already checked.
         """
+        key = self.key
         try:
             session = msgspec.json.decode(said, type=_Session)
         except msgspec.DecodeError:
             return None
         if session.exp <= time.time() or await self._registry.used(f"login:{session.id}"):
             return None
-        return _principal(session)
+        await self.ready()
+        # Where the key has changed meanwhile, nobody knows any more whether it was revoked.
+        return _principal(session) if self.key == key else None
 
     async def revoke(self, principal: Principal) -> None:
         """End the sessions that a principal came with: the login's, and those of links."""

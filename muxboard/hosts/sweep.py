@@ -165,12 +165,15 @@ class Sweeper:
             await self._turns.end(host)
         self._tell(host)
 
-    def _heard(self, name: str, report: HostReport) -> None:
-        """Another process has asked a host."""
+    def _heard(self, name: str, report: HostReport) -> bool:
+        """Another process has asked a host; returns whether there is such a host."""
         host = self._names.get(name)
-        if host is not None and report.key == host.config.key and report.checked_at > host.report.checked_at:
+        if host is None or report.key != host.config.key:
+            return False
+        if report.checked_at > host.report.checked_at:
             host.report = report
             self._tell(host)
+        return True
 
     def _tell(self, host: ManagedHost) -> None:
         if self.hosts.get(host.config.key) is not host:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from muxboard.hosts.model import HostReport  # noqa: TC001  msgspec reads the annotations
+from muxboard.registry.board import NOT_OURS
 from muxboard.registry.registry import RegistryUnavailable
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ class Turns:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._ended: dict[str, float] = {}  # name of a host → when anybody last ended a turn, loop time
-        self._told: Callable[[str, HostReport], None] = lambda _name, _report: None
+        self._told: Callable[[str, HostReport], bool] = lambda _name, _report: False
         board.hear(TOPIC, self._hear)
 
-    def listen(self, told: Callable[[str, HostReport], None]) -> None:
-        """Call this with the name of a host and what another process found there."""
+    def listen(self, told: Callable[[str, HostReport], bool]) -> None:
+        """Call this with the name of a host and what another process found there; it returns whether there is
+        such a host."""
         self._told = told
 
     def shares(self, host: ManagedHost) -> bool:
@@ -104,8 +106,8 @@ class Turns:
             self._take(turn)
 
     def _take(self, turn: Turn) -> None:
-        self._ended[turn.name] = self._loop_time()
-        self._told(turn.name, turn.report)
+        if self._told(turn.name, turn.report):
+            self._ended[turn.name] = self._loop_time()
 
     def forget(self, names: set[str]) -> None:
         """Remember the hosts of these names only."""
@@ -126,6 +128,6 @@ def _turn(record: bytes | None) -> Turn | None:
         return None
     try:
         return msgspec.msgpack.decode(record, type=Turn)
-    except msgspec.DecodeError as error:
+    except NOT_OURS as error:
         log.warning("what another process found on a host was not understood: %s", error)
         return None

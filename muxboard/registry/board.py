@@ -8,8 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# Of a record that no process of ours has put up.
+NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Board(ABC):
@@ -61,6 +66,10 @@ class Board(ABC):
     async def stay(self) -> None:
         """Listen, until it is cancelled."""
 
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of everything. Idempotent."""
+
 
 class Alone(Board):
     """There is no other process: everything is ours, and nobody hears."""
@@ -93,3 +102,6 @@ class Alone(Board):
 
     async def stay(self) -> None:
         """There is nothing to listen to."""
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -22,5 +22,5 @@ def build_registry(url: RegistryUrl) -> tuple[Registry, Board]:
     from muxboard.registry.redis_board import RedisBoard  # noqa: PLC0415
     from muxboard.registry.redis_link import RedisLink  # noqa: PLC0415
 
-    link = RedisLink(url.reveal())
-    return RedisRegistry(link), RedisBoard(link)
+    # Connections of their own: leases do not wait behind what is told of a thousand hosts.
+    return RedisRegistry(RedisLink(url.reveal())), RedisBoard(RedisLink(url.reveal()))

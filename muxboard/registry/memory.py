@@ -11,7 +11,7 @@ from muxboard.registry.registry import Full, Lease, Registry
 from muxboard.registry.window import Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from muxboard.config.values import Rate
 
@@ -67,6 +67,9 @@ class MemoryRegistry(Registry):
 
     async def used(self, name: str) -> bool:
         return self._used.get(name, 0.0) > time.time()
+
+    async def used_among(self, names: Collection[str]) -> set[str]:
+        return {name for name in names if await self.used(name)}
 
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:
         return self._windows.hit(f"{what} of {who}", rate, time.monotonic())

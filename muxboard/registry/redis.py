@@ -16,7 +16,7 @@ from muxboard.registry.window import Windows
 from muxboard.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from muxboard.config.values import Rate
     from muxboard.registry.redis_link import RedisLink
@@ -111,7 +111,7 @@ class RedisRegistry(Registry):
         now = time.monotonic()
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.exists(PREFIX + "used:" + name)
-        pipeline.get(SEED)
+        pipeline.eval(scripts.SEED, 1, SEED, "")
         try:
             found, seed = await self._ask(pipeline.execute())
         except RegistryUnavailable:
@@ -127,6 +127,14 @@ class RedisRegistry(Registry):
         elif not found:
             self._good[name] = now
         return bool(found) or forgotten
+
+    async def used_among(self, names: Collection[str]) -> set[str]:
+        asked = list(names)
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in asked:
+            pipeline.exists(PREFIX + "used:" + name)
+        found = await self._ask(pipeline.execute()) if asked else []
+        return {name for name, used in zip(asked, found, strict=True) if used}
 
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:
         wait = self._windows.hit(_rate_key(what, who), rate, time.monotonic())
@@ -146,8 +154,8 @@ class RedisRegistry(Registry):
 
     async def secret(self, name: str) -> bytes:
         if self._seed is None:
-            await self._ask(self._redis.set(SEED, secrets.token_bytes(32), nx=True))
-            self._seed = await self._ask(self._redis.get(SEED))
+            fresh = secrets.token_bytes(32)
+            self._seed = await self._ask(self._redis.eval(scripts.SEED, 1, SEED, fresh))
         if self._seed is None:
             raise RegistryUnavailable("it forgets at once what it is told")
         return hmac.digest(self._seed, name.encode(), "sha256")

@@ -52,7 +52,8 @@ class RedisBoard(Board):
         await self._link.ask(self._redis.set(PREFIX + "board:" + name, record, px=int(seconds * 1000)))
 
     async def get(self, name: str) -> bytes | None:
-        return _record(await self._link.ask(self._redis.get(PREFIX + "board:" + name)))
+        found = await self._link.ask(self._redis.getrange(PREFIX + "board:" + name, 0, RECORD_BYTES))
+        return _record(found)
 
     async def put_own(self, kind: str, record: bytes, seconds: float) -> None:
         now = time.time()
@@ -68,7 +69,10 @@ class RedisBoard(Board):
         keys = [self._key_of(kind, name) for name in names if name != self._own]
         if not keys:
             return []
-        found = await self._link.ask(self._redis.mget(keys))
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.getrange(key, 0, RECORD_BYTES)
+        found = await self._link.ask(pipeline.execute())
         return [record for record in map(_record, found) if record is not None]
 
     def _key_of(self, kind: str, process: bytes) -> str:
@@ -89,6 +93,9 @@ class RedisBoard(Board):
             except self._link.errors as error:
                 self._link.unavailable(error)
             await asyncio.sleep(AGAIN_S)
+
+    async def close(self) -> None:
+        await self._link.close()
 
     async def _listen(self, channels: Any) -> None:
         """Hand on what is told; returns when the connection is as good as gone."""
@@ -116,5 +123,5 @@ class RedisBoard(Board):
             log.exception("what another process told was not understood")
 
 
-def _record(found: bytes | None) -> bytes | None:
-    return None if found is None or len(found) > RECORD_BYTES else found
+def _record(found: bytes) -> bytes | None:
+    return found if 0 < len(found) <= RECORD_BYTES else None

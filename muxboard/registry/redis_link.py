@@ -37,9 +37,10 @@ class RedisLink:
         import redis.asyncio as redis  # noqa: PLC0415  0.3 s, which a single process is spared
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
-        from redis.exceptions import RedisError  # noqa: PLC0415
+        from redis.exceptions import RedisError, ResponseError  # noqa: PLC0415
 
         self.errors = (RedisError, OSError, TimeoutError)
+        self._refusals = ResponseError
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
@@ -90,6 +91,9 @@ class RedisLink:
     async def _carry(self, answer: Awaitable[Any]) -> _Answered:
         try:
             got = await answer
+        except self._refusals as error:  # it answers: this call alone is refused
+            log.error("redis refuses: %s", _said(error))  # noqa: TRY400  one line says it
+            return None, _said(error)
         except self.errors as error:
             return None, self.unavailable(error).reason
         if self._away:
@@ -101,7 +105,7 @@ class RedisLink:
         """Return what an error is to whoever asked; the first in a row is logged."""
         self.failures += 1
         self._try_at = asyncio.get_running_loop().time() + AGAIN_S
-        said = str(error).partition("\n")[0][:200] or type(error).__name__
+        said = _said(error)
         if not self._away:
             self._away = True
             log.error("redis does not answer: %s", said)
@@ -113,3 +117,7 @@ class RedisLink:
         with contextlib.suppress(*self.errors):
             async with asyncio.timeout(ANSWER_S):
                 await self.redis.aclose()
+
+
+def _said(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__

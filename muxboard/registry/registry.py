@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from muxboard.problems import Code, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from muxboard.config.values import Rate
 
@@ -79,6 +79,10 @@ class Registry(ABC):
     @abstractmethod
     async def used(self, name: str) -> bool:
         """Whether an id is used up, or it is not known any more. Raises ``RegistryUnavailable``."""
+
+    @abstractmethod
+    async def used_among(self, names: Collection[str]) -> set[str]:
+        """Return which of these ids are known to be used up. Raises ``RegistryUnavailable``."""
 
     @abstractmethod
     async def hit(self, what: str, who: str, rate: Rate) -> float | None:

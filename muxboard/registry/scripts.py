@@ -58,5 +58,13 @@ return -1
 """
 )
 
+# KEYS: the seed. ARGV: what it is where there is none, or ''. Returns it with the name of this life of the
+# server: one that was restarted may have older data than it had, and not know which ids were used.
+SEED = """
+if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1], 'NX') end
+local seed = redis.call('GET', KEYS[1])
+return seed and seed .. string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+"""
+
 # KEYS: a claim. ARGV: whose. Gives it back where it is still theirs.
 UNCLAIM = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from muxboard.access.principal import Link, Opened, Principal
+from muxboard.access.principal import login_ended
+from muxboard.registry.board import NOT_OURS
 from muxboard.registry.registry import RegistryUnavailable
 from muxboard.terminals.messages import ExitReason, TerminalMode  # noqa: TC001  msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from muxboard.access.principal import Principal
     from muxboard.registry.board import Board
     from muxboard.terminals.attach import Attacher
     from muxboard.terminals.terminal import Terminal
@@ -140,7 +142,7 @@ class Elsewhere:
         for record in await self._board.others(KIND):
             try:
                 found += _KNOWN.decode(record)
-            except msgspec.DecodeError as error:
+            except NOT_OURS as error:
                 log.warning("another process's terminals were not understood: %s", error)
         return found
 
@@ -185,9 +187,7 @@ class Elsewhere:
                     if terminal.id == order.id and terminal.principal.key == order.key:
                         self._attacher.end(terminal, order.reason)
             case _LoggedOut() as order:
-                nothing = Link("", "", "", "view")
-                links = tuple(Opened(each, nothing, 0.0) for each in order.links)
-                self._logged_out(Principal(name="", login=order.login, links=links))
+                self._logged_out(login_ended(order.login, *order.links))
 
     async def close(self) -> None:
         """Take down what was put up. Idempotent."""

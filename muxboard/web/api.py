@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from muxboard.access.grants import Need
 from muxboard.problems import Code, Problem
+from muxboard.registry.registry import RegistryUnavailable
 from muxboard.web import views
 from muxboard.web.handler import NO_HOST, Access, Handler
 
@@ -21,12 +22,18 @@ class Me(Handler):
                 principal=views.PrincipalView(principal.name, principal.groups, principal.gate),
                 role_by_target=views.roles(services.sweeper, services.grants, principal),
                 expires_at=principal.expires_at,
-                attaches=views.Attaches(await services.caps.used(principal), services.caps.per_principal),
+                attaches=views.Attaches(await self._used(), services.caps.per_principal),
                 may_oversee=services.grants.oversees(principal),
                 may_mint=services.link_secret is not None and services.grants.ever(principal, Need.mint),
                 links=views.links(principal),
             )
         )
+
+    async def _used(self) -> int:
+        try:
+            return await self.services.caps.used(self.principal)
+        except RegistryUnavailable:  # no reason to show no board
+            return len(self.services.attacher.table.of(self.principal))
 
 
 class Inventory(Handler):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from muxboard.access.token import TokenGate
 from muxboard.problems import Code, Problem
+from muxboard.registry.registry import RegistryUnavailable
 from muxboard.web import cookie
 from muxboard.web.handler import Access, Handler
 from muxboard.web.views import LoginBody
@@ -35,9 +38,12 @@ class Logout(Handler):
 
     async def post(self) -> None:
         principal = self.principal
-        await self.services.sessions.revoke(principal)
-        self.services.logged_out(principal)
+        try:
+            await self.services.sessions.revoke(principal)
+        finally:
+            self.services.logged_out(principal)
         for name in (cookie.name(self.seen), *cookie.link_names(self.seen, self.request.cookies)):
             self.keep(name, "", None)
-        await self.services.elsewhere.logged_out(principal)
+        with contextlib.suppress(RegistryUnavailable):  # the others look for themselves before long
+            await self.services.elsewhere.logged_out(principal)
         self.set_status(204)

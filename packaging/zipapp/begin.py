@@ -51,9 +51,19 @@ def _usual():
         yield Path(shared, f"muxboard-{os.geteuid()}")
 
 
+def _renamed_by_others(found):
+    """Whether somebody else than root and us may rename what is in a folder."""
+    if found.st_uid not in (0, os.geteuid()):
+        return True
+    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) and not found.st_mode & stat.S_ISVTX
+
+
 def _problem(folder):
     """Return why a folder cannot be used, or None. It is made where it is not there."""
     try:
+        for above in folder.resolve().parents:
+            if above.exists() and _renamed_by_others(above.stat()):
+                return f"is below {above}, where another user may put another folder in its place"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
     except OSError as error:

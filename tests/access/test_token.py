@@ -128,3 +128,20 @@ async def test_what_we_signed_for_something_else_or_long_ago_is_refused(sessions
 async def test_a_session_that_has_not_ended_is_taken(sessions):
     said = msgspec.json.encode({"id": "x", "exp": time.time() + 60, "name": "ada", "gate": "token"})
     assert (await sessions.resume(said)).login == "x"
+
+
+@pytest.mark.gen_test
+async def test_a_session_is_not_believed_when_the_key_changes_while_it_is_looked_at():
+    """As when Redis has lost what it knew: the signature was judged by a key that is void by now."""
+    registry = MemoryRegistry()
+    sessions = Sessions(registry, 3600)
+    await sessions.ready()
+    said, _ = sessions.make("ada", "token", 60)
+    assert await sessions.resume(said.encode()) is not None
+
+    async def used(_name):
+        registry._secrets.clear()
+        return False
+
+    registry.used = used
+    assert await sessions.resume(said.encode()) is None

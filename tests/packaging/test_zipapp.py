@@ -184,7 +184,7 @@ def made():
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("trap", ["writable", "anothers", "link", "file"])
+@pytest.mark.parametrize("trap", ["writable", "anothers", "link", "file", "above"])
 def test_it_never_unpacks_where_another_user_may_write(pyz, tmp_path, trap):
     folder = tmp_path / "root"
     match trap:
@@ -199,6 +199,10 @@ def test_it_never_unpacks_where_another_user_may_write(pyz, tmp_path, trap):
             folder.symlink_to(tmp_path / "elsewhere")
         case "file":
             folder.touch()
+        case "above":
+            folder = tmp_path / "wide" / "root"
+            folder.parent.mkdir()
+            folder.parent.chmod(0o777)
     done = run(pyz, "version", SHIV_ROOT=str(folder))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

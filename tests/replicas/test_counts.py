@@ -132,6 +132,23 @@ def test_a_login_is_good_everywhere_and_ends_everywhere(start_replicas, tmux):
     assert one.request("GET", "/api/v1/me", token=None, headers=sent[one]).status == 401
 
 
+def test_a_logout_reaches_a_replica_that_did_not_hear_of_it(start_replicas, redis, tmux):
+    one, other = start_replicas(2)
+    answer = one.request("POST", "/api/v1/login", json={"token": one.token}, token=None)
+    value = answer.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    sent = {
+        service: {"Cookie": f"muxboard-{service.port}={value}", "Origin": service.url.rstrip("/")}
+        for service in (one, other)
+    }
+    assert (
+        other.request("POST", "/api/v1/terminals", json=BODY, token=None, headers=sent[other]).status == 201
+    )
+    until(lambda: len(tmux.clients("one")) == 1, "its client")
+    redis.ask("CLIENT", "KILL", "TYPE", "pubsub")
+    assert one.request("POST", "/api/v1/logout", token=None, headers=sent[one]).status == 204
+    until(lambda: tmux.clients("one") == [], "its end", seconds=30)
+
+
 def test_who_reads_redis_cannot_sign_a_login(start_replicas, redis):
     """Two services with one Redis and two tokens do not believe each other's cookies."""
     (one,), (other,) = start_replicas(1), start_replicas(1, env={"MUXBOARD_TOKEN": "another token entirely"})

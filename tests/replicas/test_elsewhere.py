@@ -29,6 +29,17 @@ def test_terminals_are_listed_and_ended_from_everywhere(start_replicas, tmux):
     assert three[0].request("DELETE", f"/api/v1/terminals/{made[2]}").status == 404
 
 
+def test_a_record_that_is_none_of_ours_hides_nobody(start_replicas, redis, tmux):
+    tmux.new("one", "cat")
+    (service,) = start_replicas(1)
+    made = service.request("POST", "/api/v1/terminals", json=BODY).json()["id"]
+    for number, junk in enumerate((b"junk", b"\x91\x81\xa2id\xa1\xff", 100_000 * b"\x91")):
+        redis.ask("SET", f"{{muxboard}}:board:terminals:stranger{number}", junk)
+        redis.ask("ZADD", "{muxboard}:board:processes:terminals", "9e9", f"stranger{number}")
+    assert set(terminals(service, "?all=1")) == {made}
+    assert "not understood" in service.log
+
+
 def test_one_that_stops_takes_its_terminals_from_the_list(start_replicas, tmux):
     tmux.new("one", "cat")
     stopped, living = start_replicas(2)

@@ -56,6 +56,13 @@ class Redis:
             self.process.wait(10)
             self.process = None
 
+    def ask(self, *words: str | bytes) -> object:
+        """Run one command."""
+        import redis
+
+        with redis.Redis.from_url(self.url) as client:
+            return client.execute_command(*words)
+
     def hold(self, on: bool = True) -> None:
         """It takes connections and answers nothing, or goes on."""
         assert self.process is not None
