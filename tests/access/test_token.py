@@ -28,8 +28,10 @@ def gate():
 
 
 @pytest.fixture
-def sessions():
-    return Sessions(MemoryRegistry(), 3600)
+def sessions(io_loop):
+    sessions = Sessions(MemoryRegistry(), 3600)
+    io_loop.run_sync(sessions.ready)
+    return sessions
 
 
 def asked(*values: str, name: str = "Authorization") -> Asked:
@@ -101,7 +103,6 @@ async def test_a_revoked_session_is_refused_and_others_are_not(sessions):
 async def test_who_guesses_tokens_learns_nothing_from_cookies(sessions):
     """The key has nothing to do with the token: no cookie can be made, or tried, from a guess."""
     others = Sessions(MemoryRegistry(), 3600)
-    await sessions.ready()
     await others.ready()
     assert len(sessions.key) == 32
     assert others.key != sessions.key

@@ -74,6 +74,9 @@ class OneOf(Board):
     async def stay(self):
         raise NotImplementedError
 
+    async def close(self):
+        raise NotImplementedError
+
 
 class FakeHost:
     """A host that counts how often it is asked."""

@@ -39,7 +39,7 @@ async def test_terminals_go_on_and_new_ones_are_refused(start_replicas, redis, t
     until(lambda: service.request("POST", "/api/v1/terminals", json=BODY).status == 201, "one", seconds=5)
     assert service.request("GET", "/api/v1/me").json()["attaches"]["used"] == 2
     again.cut()
-    assert service.log.count("redis does not answer") == 1, service.log
+    assert 1 <= service.log.count("redis does not answer") <= 2, service.log  # leases, and what others tell
     assert "of the test" not in service.log, "its password"
 
 

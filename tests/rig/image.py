@@ -60,6 +60,9 @@ class Images:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # podman wants a short path here, and the same one each time.
+        self._run_folder = Path("/tmp", f"mbimage-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}")
+        self._run_folder.mkdir(mode=0o700, exist_ok=True)
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -77,7 +80,7 @@ class Images:
     @property
     def _store(self) -> list[str]:
         return [
-            *("--root", str(self.folder / "store"), "--runroot", str(self.folder / "run")),
+            *("--root", str(self.folder / "store"), "--runroot", str(self._run_folder)),
             *("--storage-driver", "overlay"),
         ]
 
@@ -85,7 +88,7 @@ class Images:
         """Run one podman command."""
         return self._run(
             *("podman", *self._store, "--runtime", "runc", "--cgroup-manager", "cgroupfs"),
-            *("--events-backend", "none", "--tmpdir", str(self.folder / "run" / "libpod")),
+            *("--events-backend", "none", "--tmpdir", str(self._run_folder / "libpod")),
             *words, check=check, timeout=timeout,
         )  # fmt: skip
 
@@ -173,8 +176,9 @@ class Images:
         """Leave nothing mounted. The store's own mount point stays mounted after every command."""
         for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
             place = line.split()[1]
-            if place.startswith(f"{self.folder}/"):
+            if place.startswith((f"{self.folder}/", f"{self._run_folder}/")):
                 subprocess.run(["umount", place], check=True, timeout=30)
+        shutil.rmtree(self._run_folder)
 
 
 def _for_debian(lock: str) -> Iterator[str]:
