@@ -79,7 +79,9 @@ class RedisRegistry(Registry):
             raise
         if full:
             raise Full(lease.counters[full - 1])
-        self._held.pop(instead, None)
+        old = self._held.get(instead)
+        if old is not None and lease.counters[0] in old.counters:  # as the script has it
+            del self._held[instead]
         self._held[holder] = lease
         return lease
 

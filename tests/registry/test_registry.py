@@ -79,6 +79,14 @@ async def test_a_lease_may_take_the_place_of_another_of_the_same_owner(registry)
     assert (await registry.count("ada"), await registry.count("all")) == (0, 0)
 
 
+async def test_a_lease_takes_the_place_of_nobody_elses(registry):
+    theirs = await registry.lease("1", {"ada": 9, "all": 9})
+    await registry.lease("2", {"bob": 9, "all": 9}, "1")
+    assert (await registry.count("ada"), await registry.count("all")) == (1, 2)
+    await registry.release(theirs)
+    assert (await registry.count("ada"), await registry.count("all")) == (0, 1)
+
+
 async def test_a_lease_that_is_refused_leaves_what_it_was_to_replace(registry):
     await registry.lease("1", {"ada": 9, "all": 9})
     await registry.lease("2", {"ada": 9, "all": 9, "links": 9})
