@@ -33,17 +33,16 @@ LOOK_S = 0.05
 log = logging.getLogger("muxboard.terminals")
 
 
-class Known(msgspec.Struct, frozen=True):
-    """A terminal as everybody may know it: whose, on what, and how far it has come.
+class Shown(msgspec.Struct, frozen=True):
+    """A terminal as it is shown: whose, on what, and how far it has come.
 
     Attributes:
-        key: Its principal's key, which says whose it is; ``principal`` is their name.
         started: Unix seconds.
         connected: Whether a client is connected to it now.
+        principal: Their name.
     """
 
     id: str
-    key: str
     host: str
     user: str
     session: str
@@ -56,6 +55,12 @@ class Known(msgspec.Struct, frozen=True):
     bytes_out: int
     principal: str
     client: str
+
+
+class Known(Shown, frozen=True):
+    """The same with its principal's key, by which processes tell whose it is."""
+
+    key: str
 
 
 class _End(msgspec.Struct, frozen=True, tag="end"):

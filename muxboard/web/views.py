@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from muxboard.access.grants import Need
 from muxboard.hosts.model import HostState, Session, UserState
 from muxboard.problems import Code
+from muxboard.terminals.elsewhere import Shown
 from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
 
 if TYPE_CHECKING:
@@ -123,23 +124,10 @@ class TerminalCreated(Struct, frozen=True):
     transports: tuple[str, ...]
 
 
-class TerminalView(Struct, frozen=True):
+class TerminalView(Shown, frozen=True):
     """A live terminal in a list. One that is not ``here`` is another process's: its counts are a few seconds
     old, and a client of it that comes here needs a new one."""
 
-    id: str
-    host: str
-    user: str
-    session: str
-    mode: TerminalMode
-    cols: int
-    rows: int
-    started: float
-    connected: bool
-    bytes_in: int
-    bytes_out: int
-    principal: str
-    client: str
     here: bool
 
 

@@ -1,6 +1,5 @@
 """The service is killed: nothing of it is left that the next start does not clear, and no session is lost."""
 
-import asyncio
 import contextlib
 import http.client
 import shutil
@@ -11,10 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.rig.service import TOKEN, local_host
+from tests.real.fleet import typing
+from tests.rig.service import local_host
 from tests.rig.soon import soon
 from tests.rig.waiting import ended
-from tests.web.harness import LOGIN, Socket
+from tests.web.harness import LOGIN
 
 pytestmark = pytest.mark.gen_test(timeout=90)
 
@@ -43,17 +43,6 @@ def config(unix_users, sshd, make_key, tmux, tmp_path):
     return {"ssh": ssh, "hosts": [local_host(), host], "limits": {"attaches_per_principal": 4 * TERMINALS}}
 
 
-async def attach(service, host, user, session):
-    body = {"host": host, "user": user, "session": session}
-    answer = await asyncio.to_thread(service.request, "POST", "/api/v1/terminals", json=body)
-    assert answer.status == 201, answer
-    path = f"/api/v1/terminals/{answer.json()['id']}/socket"
-    connected = await Socket.connect(service.port, path, {"Authorization": f"Bearer {TOKEN}"})
-    assert connected.status == 101
-    await connected.echoes()
-    return connected
-
-
 async def test_no_ssh_no_tmux_client_and_no_folder_outlive_it(  # noqa: PLR0917
     config, start_service, unix_users, sshd, tmux, runtime
 ):
@@ -61,7 +50,7 @@ async def test_no_ssh_no_tmux_client_and_no_folder_outlive_it(  # noqa: PLR0917
     service = start_service(config, env=env)
     theirs = unix_users.tmux(unix_users.deploy)
     places = [("local", LOGIN, "here"), ("web1", unix_users.deploy, "there")] * TERMINALS
-    connected = [await attach(service, *place) for place in places]
+    connected = [await typing(service, *place) for place in places]
     children = psutil.Process(service.pid).children(recursive=True)
     names = [child.name() for child in children]
     assert names.count("ssh") >= TERMINALS + 1, "terminals, and the master that they share"
@@ -80,7 +69,7 @@ async def test_no_ssh_no_tmux_client_and_no_folder_outlive_it(  # noqa: PLR0917
     again = start_service(config, env=env)
     assert not set(left) & set(runtime.iterdir()), "the next start has cleared it"
     for place in places[:2]:
-        (await attach(again, *place)).cut()
+        (await typing(again, *place)).cut()
     again.stop()
     assert list(runtime.iterdir()) == []
     assert (tmux.ls(), theirs.ls()) == (["here"], ["there"])

@@ -9,6 +9,7 @@ import signal
 import psutil
 import pytest
 
+from tests.real.fleet import typing
 from tests.rig.service import TOKEN, local_host
 from tests.rig.soon import soon
 from tests.rig.waiting import until
@@ -28,14 +29,7 @@ def audited(start_service, tmux, tmp_path):
 
 
 async def attach(service, session=SESSION) -> Socket:
-    body = {"host": "local", "user": LOGIN, "session": session}
-    answer = service.request("POST", "/api/v1/terminals", json=body)
-    assert answer.status == 201, answer
-    path = f"/api/v1/terminals/{answer.json()['id']}/socket"
-    socket = await Socket.connect(service.port, path, {"Authorization": f"Bearer {TOKEN}"})
-    assert socket.status == 101
-    await socket.echoes()
-    return socket
+    return await typing(service, "local", LOGIN, session)
 
 
 async def test_sigterm_tells_every_terminal_and_ends_well(audited, tmux, tmp_path):

@@ -18,9 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.rig.service import CHECKOUT, TOKEN, local_host
+from tests.real.fleet import typing
+from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import ended, until
-from tests.web.harness import LOGIN, Socket
+from tests.web.harness import LOGIN
 
 FOLDER = CHECKOUT / "packaging" / "systemd"
 UNIT = FOLDER / "muxboard.service"
@@ -198,17 +199,6 @@ def create(service, name):
     assert answer.status == 201, answer
 
 
-async def attach(service, session, host="local", user=LOGIN):
-    body = {"host": host, "user": user, "session": session}
-    answer = service.request("POST", "/api/v1/terminals", json=body)
-    assert answer.status == 201, answer
-    path = f"/api/v1/terminals/{answer.json()['id']}/socket"
-    connected = await Socket.connect(service.port, path, {"Authorization": f"Bearer {TOKEN}"})
-    assert connected.status == 101
-    await connected.echoes()
-    return connected
-
-
 def server(tmux):
     return int(tmux("display-message", "-p", "#{pid}"))
 
@@ -219,13 +209,13 @@ async def test_sessions_that_it_made_outlive_a_restart(make_group, start, tmux):
     service = start(group)
     create(service, "made here")
     assert server(tmux) in group.pids(), "where systemd could reach it"
-    connected = await attach(service, "made here")
+    connected = await typing(service, "local", LOGIN, "made here")
     connected.type("typed before\n")
     await connected.shows("typed before")
     stop(service, group, settings(UNIT)["KillMode"])
     connected.cut()
     again = start(group)
-    connected = await attach(again, "made here")
+    connected = await typing(again, "local", LOGIN, "made here")
     await connected.shows("typed before")
     connected.cut()
     assert tmux.ls() == ["made here"]
@@ -298,7 +288,7 @@ async def test_locked_in_it_still_reaches_hosts(start_service, unix_users, sshd,
     status = status_of(service.pid)
     assert re.search(r"NoNewPrivs:\t1\n", status)
     assert re.search(r"CapBnd:\t0+\n", status)
-    connected = await attach(service, "api", "web1", unix_users.deploy)
+    connected = await typing(service, "web1", unix_users.deploy, "api")
     children = [child.name() for child in psutil.Process(service.pid).children(recursive=True)]
     assert children.count("ssh") == 2, "a terminal, and its master"
     connected.cut()

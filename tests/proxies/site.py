@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 import tomllib
 from pathlib import Path
@@ -62,8 +61,7 @@ class Site:
     @property
     def audit(self) -> list[dict[str, Any]]:
         """muxboard's audit lines so far."""
-        lines = (json.loads(line) for line in self.service.log.splitlines() if line.startswith("{"))
-        return [line for line in lines if "event" in line]
+        return self.service.audit
 
     @property
     def log(self) -> str:

@@ -88,3 +88,10 @@ async def attach(service: Service, host: str, user: str, session: str, mode: str
     )
     assert socket.status == 101
     return socket
+
+
+async def typing(service: Service, host: str, user: str, session: str) -> Socket:
+    """The same, once what is typed comes back."""
+    socket = await attach(service, host, user, session)
+    await socket.echoes()
+    return socket

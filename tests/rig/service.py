@@ -181,6 +181,12 @@ class Service:
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
+    @property
+    def audit(self) -> list[dict[str, Any]]:
+        """Its audit lines so far, where they go to the log."""
+        lines = (json.loads(line) for line in self.log.splitlines() if line.startswith("{"))
+        return [line for line in lines if "event" in line]
+
     def request(
         self,
         method: str,
