@@ -64,7 +64,7 @@ class Known(Shown, frozen=True):
 
 
 class _End(msgspec.Struct, frozen=True, tag="end"):
-    """End a terminal; ``key``, where it is given, is whose it must be."""
+    """End a terminal, if ``key`` is whose it is."""
 
     id: str
     reason: ExitReason
