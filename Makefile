@@ -65,9 +65,9 @@ lock: ## Resolve the Python locks anew
 
 .PHONY: ready
 ready: .venv/dev.stamp $(checkov)/.stamp tests/proxies/node_modules/.stamp $(page)
-	@tools/need apache2:apache2-bin buildah:buildah caddy:caddy chromium:chromium debootstrap:debootstrap git:git haproxy:haproxy \
-	  nginx:nginx-light podman:podman redis-server:redis-server runc:runc ssh:openssh-client sshd:openssh-server sudo:sudo \
-	  systemd-analyze:systemd tmux:tmux \
+	@tools/need apache2:apache2-bin buildah:buildah caddy:caddy chromium-headless-shell:chromium-headless-shell \
+	  debootstrap:debootstrap git:git haproxy:haproxy nginx:nginx-light podman:podman redis-server:redis-server runc:runc \
+	  ssh:openssh-client sshd:openssh-server sudo:sudo systemd-analyze:systemd tmux:tmux \
 	  /usr/lib/apache2/modules/mod_auth_openidc.so:libapache2-mod-auth-openidc
 
 # The alert rules are tested by it.

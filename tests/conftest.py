@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,3 +36,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.longrepr = f"{item.nodeid} was skipped: {call.excinfo and call.excinfo.value}"
     setattr(item, f"report_{report.when}", report)  # fixtures ask how the test went
     return report
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the collector need not walk it after every test."""
+    gc.collect()
+    gc.freeze()

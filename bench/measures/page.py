@@ -35,9 +35,9 @@ KINDS = {
 
 
 async def measure(workshop: Workshop, report: Report) -> None:
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
-        report.note("chromium is missing: group `page` was left out")
+        report.note("chromium-headless-shell is missing: group `page` was left out")
         return
     times = 40 if workshop.quick else 200
     target = Muxboard(workshop, tmux=True)

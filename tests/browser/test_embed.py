@@ -24,7 +24,7 @@ from tests.browser.portal import (
     wait_said,
 )
 from tests.browser.test_everybody import AXE, SERIOUS
-from tests.rig.browser import FLAGS
+from tests.rig.browser import CHROMIUM, FLAGS
 from tests.rig.service import TOKEN, local_host
 from tests.rig.tls import Tls
 from tests.rig.waiting import until
@@ -35,7 +35,7 @@ def browser():
     """A Chromium that finds every name of these sites on this machine."""
     flags = [*FLAGS, "--host-resolver-rules=MAP *.example 127.0.0.1"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        browser = playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=flags)
         yield browser
         browser.close()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.rig.service import Service
 
 PLAIN_NAME = "muxboard.test"  # of this machine; on plain http, browsers do not trust it as they do loopback
+# Chromium without what draws its windows: half of the processor time, of which the suite has little to spare.
+CHROMIUM = "chromium-headless-shell"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -90,9 +92,9 @@ class Watch:
 def browser() -> Iterator[Browser]:
     """One Chromium for a module's tests. Not for the whole run: while Playwright is up this thread has a
     running event loop, and a test with pytest-tornado's loop could not run beside it."""
-    chromium = shutil.which("chromium")
+    chromium = shutil.which(CHROMIUM)
     if chromium is None:
-        pytest.fail("chromium is missing: apt-get install -y --no-install-recommends chromium", pytrace=False)
+        pytest.fail(f"missing: apt-get install -y --no-install-recommends {CHROMIUM}", pytrace=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         try:

@@ -124,12 +124,10 @@ class Service:
         """Give another user a copy of the product: the checkout may lie where they cannot look."""
         copy = self.folder / "product"
         packages = Path(sysconfig.get_path("purelib"))
-        shutil.copytree(
-            CHECKOUT / "muxboard", copy / "muxboard", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(CHECKOUT / "muxboard", copy / "muxboard")
         for name in _runtime_packages():
             if (packages / name).is_dir():
-                shutil.copytree(packages / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(packages / name, copy / name)
             elif (packages / name).exists():
                 shutil.copy(packages / name, copy)
         self.env["PYTHONPATH"] = str(copy)
