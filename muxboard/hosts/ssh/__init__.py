@@ -22,6 +22,6 @@
 
 import sys
 
-# paramiko tries to import it for a command in ~/.ssh/config, which is not read here, and does without: it takes
-# longer than the rest of paramiko.
+# paramiko tries to import it for commands in ~/.ssh/config, which is not read here, and does without.
+# Importing it takes longer than the rest of paramiko.
 sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]  # as the import system documents it
