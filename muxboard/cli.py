@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import platform
@@ -53,6 +54,7 @@ def _broken(error: ConfigError) -> NoReturn:
 @click.option("--open", "browse", is_flag=True, help="Open the printed URL in a browser.")
 def serve(path: str | None, bind: str | None, browse: bool) -> None:
     """Run the service; prints one URL that opens a logged-in dashboard."""
+    gc.disable()
     import asyncio  # noqa: PLC0415  a third of what other commands would take to start
 
     from muxboard.config import weak  # noqa: PLC0415
@@ -60,6 +62,9 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
     from muxboard.server import Service  # noqa: PLC0415
     from muxboard.server import serve as run  # noqa: PLC0415
 
+    # What is imported stays. Looking whether it does would hold all terminals up, for some 20 ms each time.
+    gc.freeze()
+    gc.enable()
     loaded = _load(path, bind)
     log.configure(loaded.log_level)
     for found in weak.settings(loaded, os.environ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -25,13 +26,13 @@ import pytest
 
 from tests.rig import toml
 from tests.rig.waiting import ended, until
+from tests.rig.warm import CHECKOUT, PYTHON, Forked, Warm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.rig.tmux import Tmux
 
-CHECKOUT = Path(__file__).parents[2]
 TOKEN = "token-of-the-tests-only"
 START_S = 20
 STOP_S = 15
@@ -47,6 +48,12 @@ def _runtime_packages() -> set[str]:
         with contextlib.suppress(metadata.PackageNotFoundError):  # of another platform
             found |= {file.parts[0] for file in metadata.files(name) or ()}
     return found - {".."}  # programs, which lie outside
+
+
+@functools.cache
+def warm() -> Warm:
+    """This run's one."""
+    return Warm()
 
 
 @dataclass(frozen=True)
@@ -92,26 +99,27 @@ class Service:
         self._log = self.folder / "log"
         home = Path(pwd.getpwnam(user).pw_dir) if user else self.folder
         self.env = {
+            **PYTHON,
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "LANG": "C.UTF-8",
             "SHELL": "/bin/sh",
-            "PYTHONPATH": str(CHECKOUT),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONWARNINGS": "error",
-            "PYTHONASYNCIODEBUG": "0",
             **({} if token is None else {"MUXBOARD_TOKEN": token}),
             **(env or {}),
         }
+        words = ["serve", "-c", str(self.config_file)]
         python, as_user = sys.executable, {}
         if user is not None:
             python = self._hand_over(user)
             as_user = {"user": user, "group": user, "extra_groups": []}
         if command:
             del self.env["PYTHONPATH"]
+        self.process: Forked | subprocess.Popen[bytes]
         with self._out.open("wb") as out, self._log.open("wb") as log:
+            if self.env.items() >= PYTHON.items() and user is None:
+                self.process = warm().fork(words, self.env, home, out.fileno(), log.fileno())
+                return
             self.process = subprocess.Popen(
-                [*(command or (python, "-m", "muxboard")), "serve", "-c", str(self.config_file)],
+                [*(command or (python, "-m", "muxboard")), *words],
                 env=self.env,
                 cwd=home,
                 stdin=subprocess.DEVNULL,
@@ -259,6 +267,14 @@ def local_host(**fields: Any) -> dict[str, Any]:
     """A host entry for this machine and the user that runs the tests."""
     me = pwd.getpwuid(os.getuid()).pw_name
     return {"key": "local", "label": "this machine", "local": True, "tmux_users": [me], **fields}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm() -> Iterator[None]:
+    """Before the first test, which would leave it behind."""
+    warm()
+    yield
+    warm().close()
 
 
 @pytest.fixture
