@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+LOOK_MS = 50
 SCREEN = """
 () => {
   const term = document.querySelector("mux-terminal")?.term;
@@ -107,7 +108,8 @@ class Terminal:
         return self.page.evaluate(SCREEN)
 
     def wait_for(self, text: str) -> Terminal:
-        self.page.wait_for_function(f"(text) => ({SCREEN})().includes(text)", arg=text)
+        # By the clock: a look at each frame makes Chromium draw frames.
+        self.page.wait_for_function(f"(text) => ({SCREEN})().includes(text)", arg=text, polling=LOOK_MS)
         return self
 
     def back(self) -> None:

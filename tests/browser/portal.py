@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, expect
 
-from tests.browser.board import SCREEN
+from tests.browser.board import LOOK_MS, SCREEN
 from tests.rig.browser import Watch
 from tests.rig.service import CHECKOUT
 from tests.rig.waiting import until
@@ -126,7 +126,7 @@ class Box:
         self.page.keyboard.press("Enter")
 
     def wait_for(self, text: str) -> None:
-        self.frame.wait_for_function(f"(text) => ({SCREEN})().includes(text)", arg=text)
+        self.frame.wait_for_function(f"(text) => ({SCREEN})().includes(text)", arg=text, polling=LOOK_MS)
 
     def attach_again(self) -> None:
         """End the terminal and make another, which asks the service anew who is there."""

@@ -112,7 +112,8 @@ def test_a_terminal_lives_as_long_as_the_login_is_renewed(log_in, page, other, s
     other.get_by_test_id("term-login").click()
     until(lambda: connected_or_loaded_again(other), "her terminal")
 
-    page.wait_for_function("(end) => Date.now() / 1000 > end + 1", arg=first, timeout=PAST_END_S * 1000)
+    past = "(end) => Date.now() / 1000 > end + 1"
+    page.wait_for_function(past, arg=first, polling=200, timeout=PAST_END_S * 1000)
     terminal.type("after the first end").wait_for("after the first end")
     expect(terminal.state).to_have_text("connected")
     expect(terminal.ended).to_have_count(0)

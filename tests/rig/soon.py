@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.rig.waiting import STEP_S
+from tests.rig.waiting import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +17,9 @@ async def soon(condition: Callable[[], T], what: str, *, seconds: float = 10) ->
     """Return the condition's value as soon as it is true; fail saying ``what`` was waited for."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
+    wait = steps()
     while not (value := condition()):
         if loop.time() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}; last: {value!r}")
-        await asyncio.sleep(STEP_S)
+        await asyncio.sleep(next(wait))
     return value

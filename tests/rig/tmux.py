@@ -57,7 +57,7 @@ class Tmux:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
             **as_user,
         )
