@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import tomllib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.browser.portal import (
     EXAMPLE,
@@ -24,20 +23,16 @@ from tests.browser.portal import (
     wait_said,
 )
 from tests.browser.test_everybody import AXE, SERIOUS
-from tests.rig.browser import CHROMIUM, FLAGS
+from tests.rig.browser import FLAGS
 from tests.rig.service import TOKEN, local_host
 from tests.rig.tls import Tls
 from tests.rig.waiting import until
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """A Chromium that finds every name of these sites on this machine."""
-    flags = [*FLAGS, "--host-resolver-rules=MAP *.example 127.0.0.1"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which(CHROMIUM), args=flags)
-        yield browser
-        browser.close()
+def browser_flags():
+    """Chromium finds every name of these sites on this machine. With WebGL, as in ``test_everybody``."""
+    return [*FLAGS, "--host-resolver-rules=MAP *.example 127.0.0.1"]
 
 
 @pytest.fixture

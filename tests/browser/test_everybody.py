@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.board import Terminal
 from tests.browser.fleet import Fleet
+from tests.rig.browser import FLAGS
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 SERIOUS = """
@@ -21,6 +22,12 @@ async () => {
 SCHEMES = ("dark", "light")
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def browser_flags():
+    """With WebGL: what a program prints in which colours is not the page's."""
+    return FLAGS
 
 
 @pytest.fixture(params=[("dark", WIDE), ("light", WIDE), ("dark", PHONE)], ids=["dark", "light", "phone"])

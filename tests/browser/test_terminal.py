@@ -8,7 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.board import Board, Terminal
+from tests.rig.browser import FLAGS
 from tests.rig.waiting import until
+
+
+@pytest.fixture(scope="module")
+def browser_flags():
+    """With WebGL, which most people have."""
+    return FLAGS
 
 
 @pytest.fixture
@@ -28,6 +35,13 @@ def test_unicode_and_colours_arrive(board, tmux):
     terminal = board.open().attach("api")
     terminal.type("printf '\\033[31mrot\\033[0m \\360\\237\\246\\200 gr\\303\\274n\\n'")
     terminal.wait_for("rot 🦀 grün")
+
+
+def test_it_is_drawn_by_webgl_where_there_is_one(board, tmux):
+    tmux.new("api")
+    terminal = board.open().attach("api").connected()
+    expect(terminal.page.locator(".xterm-screen canvas:not(.xterm-link-layer)")).to_be_visible()
+    expect(terminal.page.locator(".xterm-rows")).to_have_count(0)
 
 
 def test_the_window_fills_the_page_and_follows_it(board, tmux):

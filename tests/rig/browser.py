@@ -89,14 +89,20 @@ class Watch:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser_flags() -> list[str]:
+    """How Chromium is started. Without WebGL: where there is no graphics card it takes a processor."""
+    return [*FLAGS, "--disable-3d-apis"]
+
+
+@pytest.fixture(scope="module")
+def browser(browser_flags: list[str]) -> Iterator[Browser]:
     """One Chromium for a module's tests. Not for the whole run: while Playwright is up this thread has a
     running event loop, and a test with pytest-tornado's loop could not run beside it."""
     chromium = shutil.which(CHROMIUM)
     if chromium is None:
         pytest.fail(f"missing: apt-get install -y --no-install-recommends {CHROMIUM}", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=browser_flags)
         try:
             yield browser
         finally:

@@ -27,6 +27,13 @@ SHARED = {
     "tests/packaging/test_zipapp.py": "release",
     "tests/packaging/test_install.py": "release",
 }
+# Of those folders, what needs nothing that is shared.
+ALONE = (
+    *(f"tests/ssh/test_{name}.py" for name in ("breaker", "command", "folder", "known", "script")),
+    *(f"tests/cli/test_{name}.py" for name in ("check_keys", "commands", "healthy", "link")),
+    "tests/real/test_attach.py",
+    "tests/rig/test_badssh.py",
+)
 # Longest first: what begins last should be short.
 FIRST = (
     *("tests/ssh", "tests/real", "tests/cli", "tests/rig"),
@@ -38,6 +45,8 @@ FIRST = (
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist's own base is untyped
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
+        if file in ALONE:
+            return file
         return SHARED.get(file) or SHARED.get("/".join(file.split("/")[:2]), file)
 
 
