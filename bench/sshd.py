@@ -51,8 +51,9 @@ class Fleet:
         self._count = count
         self._stack = contextlib.ExitStack()
         self.places: list[Place] = []
-        self.key_file = workshop.folder / "fleet_key"
-        self.known_hosts = workshop.folder / "fleet_known_hosts"
+        folder = Path(tempfile.mkdtemp(prefix="fleet-", dir=workshop.folder))  # a run may have several fleets
+        self.key_file = folder / "key"
+        self.known_hosts = folder / "known_hosts"
 
     def __enter__(self) -> Self:
         _remove()
