@@ -204,6 +204,11 @@ async def _board(port: int, token: str) -> AsyncIterator[None]:
         while await reader.read(65536):
             pass
 
+    async with asyncio.timeout(READY_S):
+        status = await reader.readline()
+    if b" 200 " not in status:
+        writer.close()
+        raise RuntimeError(f"no board: {status!r}")
     task = asyncio.create_task(read())
     try:
         yield
