@@ -55,6 +55,8 @@ def _broken(error: ConfigError) -> NoReturn:
 def serve(path: str | None, bind: str | None, browse: bool) -> None:
     """Run the service; prints one URL that opens a logged-in dashboard."""
     gc.disable()
+    # paramiko tries to import it for commands in ~/.ssh/config, which is not read here, and does without.
+    sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]  # as the import system documents it
     import asyncio  # noqa: PLC0415  a third of what other commands would take to start
 
     from muxboard.config import weak  # noqa: PLC0415

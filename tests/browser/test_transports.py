@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.rig.browser import Watch
 from tests.rig.waiting import until
 
-OUTPUT_BYTES = {"websocket": 1 << 20, "sse": 1 << 20, "poll": 1 << 17}
+OUTPUT_BYTES = {"websocket": 1 << 20, "sse": 1 << 20, "poll": 1 << 18}
 # In place of tmux where it would attach: what a terminal shows is then ours, byte for byte.
 RAW = """\
 #!/bin/sh

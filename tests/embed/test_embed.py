@@ -242,3 +242,9 @@ def test_importing_muxboard_loads_nothing_of_it():
     assert shown.stdout.strip() == "[]"
     with pytest.raises(AttributeError):
         _ = muxboard.nothing
+
+
+def test_the_application_may_use_what_the_program_does_without():
+    """What ``muxboard serve`` decides for its own process alone: what is imported, and what is collected."""
+    code = "import gc, muxboard.cli, muxboard.server, invoke; assert gc.isenabled() > gc.get_freeze_count()"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -93,7 +93,9 @@ class Warm:
 
     def _ask(self, order: dict[str, Any], fds: list[int] | None = None) -> int:
         socket.send_fds(self._control, [json.dumps(order).encode()], fds or [])
-        return int(self._control.recv(MOST_BYTES))
+        answer = self._control.recv(MOST_BYTES)
+        assert answer, "the process that has loaded the product has ended; what it said is on stderr"
+        return int(answer)
 
     def close(self) -> None:
         """Let it end."""

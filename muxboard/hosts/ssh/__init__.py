@@ -19,9 +19,3 @@
 - ``fleet``       what all hosts share
 - ``remote``      one host's ``Way``
 """
-
-import sys
-
-# paramiko tries to import it for commands in ~/.ssh/config, which is not read here, and does without.
-# Importing it takes longer than the rest of paramiko.
-sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]  # as the import system documents it
