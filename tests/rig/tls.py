@@ -70,6 +70,8 @@ class Tls:
         task = self._loop.create_task(self._pass(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before it has begun never comes to close anything.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -82,8 +84,7 @@ class Tls:
                 for task in (there, back):
                     task.cancel()
                 await asyncio.gather(there, back, return_exceptions=True)
-                far_writer.close()
-                writer.transport.abort()
+                far_writer.transport.abort()
 
     async def _copy(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, seen: bool = False

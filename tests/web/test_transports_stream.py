@@ -191,9 +191,8 @@ async def test_streams_are_rated(boards):
 
 
 async def test_one_turns_output_is_one_event_and_large_ones_are_parted(programs):
-    client = at(programs, OverEvents, await programs.open(FLOOD))
-    await client.open()
-    await client.message("hello")
+    client = await attached(programs, OverEvents, "stty raw -echo; printf ready; exec cat")
+    await client.shows(b"ready")
     (stream,) = programs.service.services.streams
     offset = stream._offset
     stream.output(b"a")
