@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -9,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import webbrowser
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +20,8 @@ from muxboard import __version__
 from muxboard.config import ConfigError, load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxboard.config.schema import Loaded
 
 CONFIG_ERROR = 2
@@ -74,13 +76,21 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 
     async def start() -> None:
         service = Service(loaded, os.environ)
+        show: Callable[[str], None] | None = None
 
         def started() -> None:
-            click.echo(f"muxboard {__version__}: {service.url}")
-            if browse:
-                webbrowser.open(service.url)
+            # A journal is kept, and read by more than one: no place for a token that lasts.
+            kept = log.journal() and not service.fresh_token
+            click.echo(f"muxboard {__version__}: {service.address if kept else service.url}")
+            if show:
+                show(service.url)
 
-        await run(service, started)
+        async with contextlib.AsyncExitStack() as stack:
+            if browse:
+                from muxboard import opening  # noqa: PLC0415
+
+                show = await stack.enter_async_context(opening.browser())
+            await run(service, started)
 
     try:
         asyncio.run(start())

@@ -315,13 +315,18 @@ class Service:
         self._servers.append(server)
 
     @property
-    def url(self) -> str:
-        """The URL that opens a dashboard; with a fresh token it also logs in."""
+    def address(self) -> str:
+        """The URL of the dashboard."""
         try:
-            base = self.config.server.home(self.bind)
+            return self.config.server.home(self.bind)
         except ValueError:
-            base = f"unix:{self.bind.path}"
-        return f"{base}#token={self.token.reveal()}" if isinstance(self.services.gate, TokenGate) else base
+            return f"unix:{self.bind.path}"
+
+    @property
+    def url(self) -> str:
+        """The URL that opens a dashboard; with the token gate it also logs in."""
+        is_token = isinstance(self.services.gate, TokenGate)
+        return f"{self.address}#token={self.token.reveal()}" if is_token else self.address
 
     async def stop(self) -> None:
         """Stop in this order, within ``drain``: not ready and no new terminals, tell and end those that

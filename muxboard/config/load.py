@@ -49,7 +49,7 @@ class ConfigError(Exception):
 def find(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
     """Return the file to read: ``-c``, ``$MUXBOARD_CONFIG``, ``./muxboard.toml``, the user's folder, /etc.
 
-    What cannot be looked at is not there. Whoever writes the file may say what runs and where secrets go, so one
+    What cannot be looked at is not there. Whoever writes the file says what runs and where secrets go, so one
     that was come upon is ours or root's; in /etc only root can put one.
 
     Raises:

@@ -76,15 +76,16 @@ def test_the_file_is_looked_for_in_this_order(tmp_path, monkeypatch, write):
 
 @pytest.mark.parametrize("place", ["muxboard.toml", "home/.config/muxboard/muxboard.toml"])
 @pytest.mark.parametrize(
-    ("owner", "mode", "said"),
+    "wrong",
     [(4242, 0o644, "belongs to another user (uid 4242)"), (0, 0o666, "can be written by everybody")],
 )
-def test_a_strangers_file_is_not_come_upon(tmp_path, monkeypatch, write, place, owner, mode, said):
+def test_a_strangers_file_is_not_come_upon(tmp_path, monkeypatch, write, place, wrong):
     """Whoever leaves one in /tmp would have a shell of all who start the service there."""
     monkeypatch.chdir(tmp_path)
     path = write("", place)
     environ = {"HOME": str(tmp_path / "home")}
     assert find(None, environ)
+    owner, mode, said = wrong
     os.chown(path, owner, owner)
     Path(path).chmod(mode)
     with pytest.raises(ConfigError) as told:
