@@ -10,7 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -117,15 +116,20 @@ def check(path: str | None, offline: bool, as_json: bool) -> None:
     from muxboard.config.values import Secret  # noqa: PLC0415
     from muxboard.hosts import live  # noqa: PLC0415  it brings rich, without which the service starts faster
     from muxboard.hosts.checklist import Checklist  # noqa: PLC0415
+    from muxboard.registry import build as registry  # noqa: PLC0415
 
     loaded = _load(path)
     try:
-        build.build_gate(loaded, Secret(""))
+        build.check_shared(loaded, build.build_gate(loaded, Secret("")))
         build.build_links(loaded)
+        registry.build_registry(loaded)
     except ConfigError as error:
         _broken(error)
     found = weak.settings(loaded, os.environ)
-    ask = partial(build.unreachable, loaded)
+
+    async def ask() -> list[tuple[str, str]]:
+        return [*await build.unreachable(loaded), *await registry.unreachable(loaded)]
+
     live.leave(Checklist(loaded, os.environ, found, as_json=as_json, ask=ask).run(offline=offline))
 
 

@@ -11,6 +11,8 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from muxboard.config import secrets
 from muxboard.config.address import parse_jumps, valid_file, valid_hostname, valid_login
 from muxboard.config.auth import check_auth
@@ -44,6 +46,11 @@ class ConfigError(Exception):
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+def wrong(loaded: Loaded, where: str, why: str) -> ConfigError:
+    """Return the error that what a key path says cannot be had."""
+    return ConfigError([f"{loaded.source or 'configuration'}: {where}: {why}"])
 
 
 def find(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
@@ -94,7 +101,8 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
         data = _read(path)
     errors = _passwords(data)
     _override(data, environ, bind)
-    return _checked(data, environ, str(path or ""), errors)
+    loaded = _checked(data, environ, str(path or ""), errors)
+    return msgspec.structs.replace(loaded, bind=bind)
 
 
 def checked(data: dict[str, Any], environ: Mapping[str, str]) -> Loaded:
