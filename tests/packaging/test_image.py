@@ -16,7 +16,7 @@ import pytest
 
 from tests.real.fleet import attach, path
 from tests.rig.agent import generate
-from tests.rig.container import HARDENED, IMAGE_UID, Container, Machine
+from tests.rig.container import HARDENED, IMAGE_UID, TMPFS, Container, Machine
 from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import ended, until
 
@@ -113,6 +113,13 @@ def test_hadolint_has_nothing_to_say():
         [hadolint, CHECKOUT / "Dockerfile"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_page_says_to_run_it_as_it_is_run_here():
+    page = (CHECKOUT / "docs" / "install.md").read_text()
+    for option in (f"--tmpfs {TMPFS}", "--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"):
+        assert f" {option} " in page
+    assert f"chown -R root:{IMAGE_UID} " in page
 
 
 @pytest.mark.parametrize("builder", ["buildah", "podman", "docker", ""])
