@@ -14,6 +14,7 @@ The rooms, lowest first; each imports only from those before it:
 - ``web``         HTTP and the socket
 - ``listening``   the sockets that the service listens on
 - ``server``      builds, starts and stops all of it
+- ``opening``     opens the dashboard in a browser of this machine
 - ``healthy``     asks a running one whether it is alive
 - ``embed``       the same inside another Tornado application
 - ``cli``         the commands

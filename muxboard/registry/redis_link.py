@@ -49,6 +49,10 @@ class RedisLink:
             socket_connect_timeout=ANSWER_S,
             retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
         )
+        try:
+            pool.make_connection()  # it connects to nothing yet, and would raise this at the first call
+        except TypeError as error:
+            raise ValueError(f"its options are not understood: {str(error).rpartition(') ')[2]}") from error
         self.redis = redis.Redis.from_pool(pool)
         self._tasks = Tasks("redis")
         self.failures = 0  # calls that had no answer, so far

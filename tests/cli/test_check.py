@@ -17,6 +17,7 @@ import pytest
 
 from muxboard.config import load
 from muxboard.hosts.configured import Configured
+from tests.rig.ports import free_ports
 from tests.rig.service import CHECKOUT
 from tests.rig.users import let_in
 
@@ -474,3 +475,43 @@ async def test_sessions_that_were_opened_to_count_them_are_closed(io_loop, fleet
             assert await way.granted(2, timeout_s=5) == 2
     finally:
         await configured.close()
+
+
+# --- the registry
+
+
+def test_a_registry_that_answers_is_nothing_to_tell(run, redis):
+    env = {"MUXBOARD_REGISTRY_URL": redis.url, "MUXBOARD_TOKEN": "sixteen characters"}
+    done = run("check", "--json", env=env)
+    assert (done.returncode, json.loads(done.stdout)["failed"]) == (0, [])
+
+
+def test_a_registry_that_does_not_answer_is_a_failure(run):
+    url = f"redis://127.0.0.1:{free_ports(1)[0]}/0"
+    env = {"MUXBOARD_REGISTRY_URL": url, "MUXBOARD_TOKEN": "sixteen characters"}
+    done = run("check", "--json", env=env)
+    [failed] = json.loads(done.stdout)["failed"]
+    assert (done.returncode, failed["path"]) == (1, "registry.url")
+    assert failed["problem"].startswith(f"{url} does not answer: ")
+    assert run("check", "--offline", env=env).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "said"),
+    [
+        ("redis://127.0.0.1:1/0", {}, "auth.token: replicas need one token: set MUXBOARD_TOKEN"),
+        ("redis://127.0.0.1:1/0?foo=1", {"MUXBOARD_TOKEN": "sixteen characters"}, "registry.url: "),
+    ],
+)
+def test_what_serve_refuses_is_refused_before(run, url, token, said):
+    done = run("check", "--offline", env={"MUXBOARD_REGISTRY_URL": url, **token})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"configuration: {said}"), done.stderr
+
+
+def test_a_socket_that_anybody_might_make_is_no_server(run):
+    """It is not even asked: whoever made it meanwhile would have this user's tmux do what they like."""
+    config = '[[hosts]]\nkey = "local"\nlocal = true\ntmux_socket = "/tmp/there-is-no-such-socket"\n'
+    done = run("check", "--json", config=config)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["hosts"][0]["steps"][1]["value"] == "no server"

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from ptyprocess import PtyProcess
 
 from muxboard import __version__
 from tests.rig.service import CHECKOUT, local_host
@@ -227,6 +228,29 @@ def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_p
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.wait()
+
+
+def test_a_reload_is_not_a_hang_up(tmp_path, tmux, plain_env):
+    """Whoever has started it by hand and is gone does not mean it any more."""
+    config = tmp_path / "muxboard.toml"
+    config.write_text('[[hosts]]\nkey = "one"\nlocal = true\n')
+    words = ["serve", "-c", str(config), "--bind", f"127.0.0.1:{free_port()}"]
+    process = PtyProcess.spawn([sys.executable, "-m", "muxboard", *words], cwd="/", env=plain_env)
+    try:
+        printed = b""
+        while b"#token=" not in printed:
+            printed += process.read()
+        config.write_text('[[hosts]]\nkey = "two"\nlocal = true\n')
+        process.kill(signal.SIGHUP)
+        while b"1 hosts added, 1 removed" not in printed:
+            printed += process.read()
+        assert b"has changed: restart" not in printed, "the address is the command line's"
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), process.fd)  # that was the terminal's other end
+        until(lambda: not process.isalive(), "its end", seconds=20)
+        assert process.exitstatus in {0, 120}, "Python's own, where it can print no more"
+    finally:
+        process.close(force=True)
 
 
 def test_a_browser_is_opened_at_a_page_that_others_cannot_read(tmp_path, tmux, plain_env):

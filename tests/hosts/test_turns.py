@@ -12,7 +12,7 @@ from muxboard.config import Host
 from muxboard.config.schema import Inventory
 from muxboard.hosts.model import HostReport
 from muxboard.hosts.sweep import Sweeper
-from muxboard.hosts.turns import TOPIC, Turn, Turns, name_of
+from muxboard.hosts.turns import MOST_BYTES, TOPIC, Turn, Turns, name_of
 from muxboard.registry.board import Board
 from muxboard.registry.registry import RegistryUnavailable
 from tests.rig.soon import soon
@@ -81,7 +81,8 @@ class OneOf(Board):
 class FakeHost:
     """A host that counts how often it is asked."""
 
-    def __init__(self, **fields):
+    def __init__(self, problem=None, **fields):
+        self.problem = problem
         self.config = Host(key="web", hostname="web.test", **fields)
         self.report = HostReport(key="web")
         self.asked = 0
@@ -90,7 +91,7 @@ class FakeHost:
     async def sweep(self):
         self.asked += 1
         await asyncio.sleep(0.01)
-        self.report = HostReport(key="web", state="ok", checked_at=time.time())
+        self.report = HostReport(key="web", state="ok", checked_at=time.time(), problem=self.problem)
         return self.report
 
     sweep_after_change = sweep
@@ -211,3 +212,13 @@ async def test_nothing_that_is_said_can_do_harm(process, hall):
         await asyncio.sleep(0.05)
     await sweeper.refresh(host)
     assert host.asked >= 2
+
+
+async def test_what_a_host_says_at_length_fills_nothing_that_is_shared(process, hall):
+    """Its tmux users choose their sessions' names. Then each process asks for itself."""
+    (first, one), (second, other) = process(problem="x" * MOST_BYTES), process(problem="x" * MOST_BYTES)
+    for sweeper, host in ((first, one), (second, other)):
+        sweeper.sweep_all()
+        await until_asked(host)
+        assert (hall.records, hall.claims) == ({}, {})
+    assert (one.asked, other.asked) == (1, 1)

@@ -10,6 +10,7 @@ from tornado.web import create_signed_value
 from muxboard.access import token as access_token
 from muxboard.access.token import TokenGate
 from muxboard.config.values import Secret
+from muxboard.web.cookie import sign
 from tests.web.harness import TOKEN, raw
 
 pytestmark = pytest.mark.gen_test(timeout=30)
@@ -140,6 +141,15 @@ async def test_a_cookie_of_another_token_is_refused(boards):
     cookie = (await first.login())["Cookie"]
     second = await boards(machine=machine, env={"MUXBOARD_TOKEN": "quite-another-token-here"})
     assert await me(second, Cookie=cookie.replace(str(first.port), str(second.port))) == 401
+
+
+async def test_a_login_is_good_for_the_gate_that_gave_it(board):
+    """Replicas that were given another gate still know the key by which it was signed."""
+    sessions = board.service.sessions
+    await sessions.ready()
+    for gate, status in (("token", 200), ("jwt", 401)):
+        said, _ = sessions.make("operator", gate, 60.0)
+        assert await me(board, Cookie=f"muxboard-{board.port}={sign(sessions, said)}") == status
 
 
 async def test_a_login_ends_by_itself(boards):
