@@ -2,16 +2,21 @@
 
 The rooms, lowest first; each imports only from those before it:
 
-- ``problems``   the closed table of everything that can go wrong, as callers see it
-- ``config``     the TOML file as frozen structs
-- ``registry``   what must be counted once: leases, used ids, rate counters
-- ``access``     who is asking, what they may do, how many
-- ``hosts``      what was observed on the hosts, and the tmux commands
-- ``records``    audit, metrics, log
-- ``terminals``  live PTYs: bytes, windows, lifetimes
-- ``web``        HTTP and the socket
-- ``server``     builds, starts and stops all of it
-- ``embed``      the same inside another Tornado application
+- ``problems``    the closed table of everything that can go wrong, as callers see it
+- ``supervisor``  what systemd is told, where it has started us
+- ``tasks``       the only file that starts tasks and threads
+- ``config``      the TOML file as frozen structs
+- ``registry``    what must be counted once: leases, used ids, rate counters
+- ``access``      who is asking, what they may do, how many
+- ``hosts``       what was observed on the hosts, and the tmux commands
+- ``records``     audit, metrics, log
+- ``terminals``   live PTYs: bytes, windows, lifetimes
+- ``web``         HTTP and the socket
+- ``listening``   the sockets that the service listens on
+- ``server``      builds, starts and stops all of it
+- ``healthy``     asks a running one whether it is alive
+- ``embed``       the same inside another Tornado application
+- ``cli``         the commands
 
 What other applications import from here is in ``embed``, and loaded only when it is asked for.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -9,8 +10,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import webbrowser
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -20,6 +19,8 @@ from muxboard import __version__
 from muxboard.config import ConfigError, load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from muxboard.config.schema import Loaded
 
 CONFIG_ERROR = 2
@@ -74,13 +75,21 @@ def serve(path: str | None, bind: str | None, browse: bool) -> None:
 
     async def start() -> None:
         service = Service(loaded, os.environ)
+        show: Callable[[str], None] | None = None
 
         def started() -> None:
-            click.echo(f"muxboard {__version__}: {service.url}")
-            if browse:
-                webbrowser.open(service.url)
+            # A journal is kept, and read by more than one: no place for a token that lasts.
+            kept = log.journal() and not service.fresh_token
+            click.echo(f"muxboard {__version__}: {service.address if kept else service.url}")
+            if show:
+                show(service.url)
 
-        await run(service, started)
+        async with contextlib.AsyncExitStack() as stack:
+            if browse:
+                from muxboard import opening  # noqa: PLC0415
+
+                show = await stack.enter_async_context(opening.browser())
+            await run(service, started)
 
     try:
         asyncio.run(start())
@@ -107,15 +116,20 @@ def check(path: str | None, offline: bool, as_json: bool) -> None:
     from muxboard.config.values import Secret  # noqa: PLC0415
     from muxboard.hosts import live  # noqa: PLC0415  it brings rich, without which the service starts faster
     from muxboard.hosts.checklist import Checklist  # noqa: PLC0415
+    from muxboard.registry import build as registry  # noqa: PLC0415
 
     loaded = _load(path)
     try:
-        build.build_gate(loaded, Secret(""))
+        build.check_shared(loaded, build.build_gate(loaded, Secret("")))
         build.build_links(loaded)
+        registry.build_registry(loaded)
     except ConfigError as error:
         _broken(error)
     found = weak.settings(loaded, os.environ)
-    ask = partial(build.unreachable, loaded)
+
+    async def ask() -> list[tuple[str, str]]:
+        return [*await build.unreachable(loaded), *await registry.unreachable(loaded)]
+
     live.leave(Checklist(loaded, os.environ, found, as_json=as_json, ask=ask).run(offline=offline))
 
 

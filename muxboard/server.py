@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tornado.httpserver import HTTPServer
 
-from muxboard.access.build import build_gate, build_links
+from muxboard.access.build import build_gate, build_links, check_shared
 from muxboard.access.caps import Caps
 from muxboard.access.grants import Grants
 from muxboard.access.principal import login_ended
 from muxboard.access.session import Sessions
 from muxboard.access.token import TokenGate
 from muxboard.config import ConfigError, load
+from muxboard.config.load import wrong
 from muxboard.config.values import Bind, Secret
 from muxboard.hosts.configured import Configured
 from muxboard.hosts.programs import lacking
@@ -29,7 +30,7 @@ from muxboard.hosts.turns import Turns
 from muxboard.listening import Listening
 from muxboard.records.audit import Audit, unwritable
 from muxboard.records.metrics import Metrics
-from muxboard.registry.build import build_registry
+from muxboard.registry.build import WHERE, build_registry, no_answer
 from muxboard.registry.memory import MemoryRegistry
 from muxboard.registry.registry import RegistryUnavailable
 from muxboard.supervisor import tell
@@ -96,7 +97,6 @@ class Service:
     Raises:
         ConfigError: A gate or a link's issuer cannot be built.
         FileNotFoundError: The page was not built.
-        OSError: The audit file cannot be opened.
     """
 
     def __init__(
@@ -112,15 +112,10 @@ class Service:
         self._environ = environ
         self.fresh_token = loaded.token is None
         self.token = loaded.token or Secret(secrets.token_urlsafe(24))
-        try:
-            self.registry, self.board = build_registry(config.registry.url)
-        except ValueError as error:
-            raise ConfigError([self._line("registry.url", str(error))]) from error
+        self.registry, self.board = build_registry(loaded)
         gate = gate or build_gate(loaded, self.token)
+        check_shared(loaded, gate)
         link_secret = loaded.auth_secrets.get("auth.links")
-        if self.fresh_token and config.registry.url.shared and isinstance(gate, TokenGate):
-            why = "replicas need one token: set MUXBOARD_TOKEN, or auth.token.token_file"
-            raise ConfigError([self._line("auth.token", why)])
         self.sessions = Sessions(
             self.registry,
             max(float(config.auth.token.session), float(config.auth.links.session)),
@@ -180,17 +175,16 @@ class Service:
         """
         config = self.config
         if missing := lacking(config, self._environ):
-            raise ConfigError([self._line("hosts", missing)])
+            raise wrong(self._loaded, "hosts", missing)
         try:
             self.audit.open()
         except OSError as error:
-            why = unwritable(config.audit.path, error)
-            raise ConfigError([self._line("audit.path", why)]) from error
+            raise wrong(self._loaded, "audit.path", unwritable(config.audit.path, error)) from error
         try:
             await self.registry.open()
         except RegistryUnavailable as error:
-            why = f"{config.registry.url} does not answer: {error.reason}: start it, or correct the URL"
-            raise ConfigError([self._line("registry.url", why)]) from error
+            why = f"{no_answer(self._loaded, error)}: start it, or correct the URL"
+            raise wrong(self._loaded, WHERE, why) from error
         sockets = self._listening.open("bind", self.bind)
         probed = []
         if config.server.metrics_bind:
@@ -202,11 +196,12 @@ class Service:
             self._serve(health_application(self.services), probed)
         self.begin()
 
-    def _line(self, where: str, why: str) -> str:
-        return f"{self._loaded.source or 'configuration'}: {where}: {why}"
-
     def begin(self) -> None:
-        """Begin to sweep and to record, on the running loop. Idempotent, and nothing after ``stop``."""
+        """Begin to sweep and to record, on the running loop. Idempotent, and nothing after ``stop``.
+
+        Raises:
+            OSError: The audit file cannot be opened.
+        """
         if self._begun:
             return
         self.audit.open()
@@ -261,7 +256,7 @@ class Service:
             return
         async with self._reloading:
             try:
-                found = load(self._loaded.source, self._environ)
+                found = load(self._loaded.source, self._environ, bind=self._loaded.bind)
             except ConfigError as error:
                 log.error("reload: the configuration is broken and nothing has changed")  # noqa: TRY400  no traceback
                 for line in error.lines:
@@ -315,13 +310,18 @@ class Service:
         self._servers.append(server)
 
     @property
-    def url(self) -> str:
-        """The URL that opens a dashboard; with a fresh token it also logs in."""
+    def address(self) -> str:
+        """The URL of the dashboard."""
         try:
-            base = self.config.server.home(self.bind)
+            return self.config.server.home(self.bind)
         except ValueError:
-            base = f"unix:{self.bind.path}"
-        return f"{base}#token={self.token.reveal()}" if isinstance(self.services.gate, TokenGate) else base
+            return f"unix:{self.bind.path}"
+
+    @property
+    def url(self) -> str:
+        """The URL that opens a dashboard; with the token gate it also logs in."""
+        is_token = isinstance(self.services.gate, TokenGate)
+        return f"{self.address}#token={self.token.reveal()}" if is_token else self.address
 
     async def stop(self) -> None:
         """Stop in this order, within ``drain``: not ready and no new terminals, tell and end those that
@@ -355,7 +355,7 @@ class Service:
 
 
 async def serve(service: Service, started: Callable[[], None]) -> None:
-    """Run a service until SIGTERM or SIGINT; a second signal ends it at once."""
+    """Run a service until SIGTERM or SIGINT, or its terminal is gone; a second signal ends it at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -374,9 +374,19 @@ async def serve(service: Service, started: Callable[[], None]) -> None:
     needed = min(hard, 512 + 4 * config.limits.attaches_global + 2 * len(config.hosts))
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    terminals = [fd for fd in range(3) if os.isatty(fd)]
+
+    def hung_up() -> None:
+        # Who started it by hand and has gone means it no more; a terminal that hung up is none.
+        if any(not os.isatty(fd) for fd in terminals):
+            if not stop.is_set():
+                signalled(signal.SIGHUP)
+        else:
+            service.reload()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled, number)
-    loop.add_signal_handler(signal.SIGHUP, service.reload)
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
     try:
         await service.start()
         started()

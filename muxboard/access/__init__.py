@@ -6,7 +6,7 @@
 - ``proxied``    the gate that verifies the JWT of the proxy in front: ``profiles``, ``jwt``, ``keys``
 - ``gates``      the others: a header, another application's cookie, a callable, none
 - ``session``    what our own cookies say
-- ``links``      tokens that open one session once
+- ``links``      tokens that open one session once; ``minting`` makes them without the service
 - ``grants``     pure: principal × host × tmux user → role
 - ``caps``       how many terminals, as leases
 """

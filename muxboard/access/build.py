@@ -11,7 +11,7 @@ from muxboard.access.links import ALGORITHM, AUDIENCE, ISSUER, LinkReader
 from muxboard.access.profiles import PROFILES, Profile
 from muxboard.access.proxied import JwtGate, Provider
 from muxboard.access.token import TokenGate
-from muxboard.config.load import ConfigError
+from muxboard.config.load import wrong
 
 if TYPE_CHECKING:
     from muxboard.access.gate import Gate
@@ -46,7 +46,19 @@ def build_gate(loaded: Loaded, token: Secret) -> Gate:
             try:
                 return CallableGate(load_callable(name))
             except ValueError as error:
-                raise _error(loaded, "auth.gate", f"{name} {error}") from error
+                raise wrong(loaded, "auth.gate", f"{name} {error}") from error
+
+
+def check_shared(loaded: Loaded, gate: Gate) -> None:
+    """A token that each replica has made for itself would let people in at one of them.
+
+    Raises:
+        ConfigError: There is none in common.
+    """
+    if loaded.token is None and loaded.config.registry.url.shared and isinstance(gate, TokenGate):
+        raise wrong(
+            loaded, "auth.token", "replicas need one token: set MUXBOARD_TOKEN, or auth.token.token_file"
+        )
 
 
 def build_links(loaded: Loaded) -> LinkReader:
@@ -145,10 +157,6 @@ def _keys(loaded: Loaded, where: str, entry: Jwt | LinkIssuer, algorithms: tuple
             text = file.read(1 << 20)
         return (from_pem if name == "public_key_file" else from_jwks)(text, algorithms)
     except OSError as error:
-        raise _error(loaded, f"{where}.{name}", f"{path} cannot be read: {error.strerror}") from error
+        raise wrong(loaded, f"{where}.{name}", f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise _error(loaded, f"{where}.{name}", f"{path}: {error}") from error
-
-
-def _error(loaded: Loaded, where: str, why: str) -> ConfigError:
-    return ConfigError([f"{loaded.source or 'configuration'}: {where}: {why}"])
+        raise wrong(loaded, f"{where}.{name}", f"{path}: {error}") from error

@@ -6,9 +6,12 @@ import contextlib
 import ipaddress
 import os
 import re
+import stat
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from muxboard.config import secrets
 from muxboard.config.address import parse_jumps, valid_file, valid_hostname, valid_login
@@ -33,6 +36,7 @@ _LOGIN_FIELDS = (
     "password_file",
     "proxy_jump",
 )
+ETC = Path("/etc/muxboard/muxboard.toml")
 SOCKET_SEGMENT = re.compile(r"[A-Za-z0-9._@%+=,-]{1,255}")
 
 
@@ -44,19 +48,40 @@ class ConfigError(Exception):
         self.lines = lines
 
 
+def wrong(loaded: Loaded, where: str, why: str) -> ConfigError:
+    """Return the error that what a key path says cannot be had."""
+    return ConfigError([f"{loaded.source or 'configuration'}: {where}: {why}"])
+
+
 def find(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file to read: ``-c``, ``$MUXBOARD_CONFIG``, ``./muxboard.toml``, the user's folder, /etc."""
+    """Return the file to read: ``-c``, ``$MUXBOARD_CONFIG``, ``./muxboard.toml``, the user's folder, /etc.
+
+    What cannot be looked at is not there. Whoever writes the file says what runs and where secrets go, so one
+    that was come upon is ours or root's; in /etc only root can put one.
+
+    Raises:
+        ConfigError: It is somebody else's.
+    """
     if explicit or environ.get("MUXBOARD_CONFIG"):
         return Path(explicit or environ["MUXBOARD_CONFIG"])
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")  # noqa: PTH118
-    for path in (
-        Path("muxboard.toml"),
-        Path(home) / "muxboard" / "muxboard.toml",
-        Path("/etc/muxboard/muxboard.toml"),
-    ):
-        if path.is_file():
-            return path
-    return None
+    for path in (Path("muxboard.toml"), Path(home) / "muxboard" / "muxboard.toml"):
+        with contextlib.suppress(OSError):
+            found = path.stat()
+            if stat.S_ISREG(found.st_mode):
+                _refuse_strangers(path, found)
+                return path
+    return ETC if os.path.isfile(ETC) else None  # noqa: PTH113  Path.is_file raises where it may not look
+
+
+def _refuse_strangers(path: Path, found: os.stat_result) -> None:
+    why = ""
+    if found.st_uid not in {0, os.geteuid()}:
+        why = f"belongs to another user (uid {found.st_uid})"
+    elif found.st_mode & stat.S_IWOTH:
+        why = "can be written by everybody"
+    if why:
+        raise ConfigError([f"{path.absolute()}: {why}: if you mean this file, name it with -c"])
 
 
 def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None = None) -> Loaded:
@@ -74,18 +99,24 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     data: dict[str, Any] = {}
     if path is not None:
         data = _read(path)
-    _refuse_password(data)
+    errors = _passwords(data)
     _override(data, environ, bind)
-    return checked(data, environ, str(path or ""))
+    loaded = _checked(data, environ, str(path or ""), errors)
+    return msgspec.structs.replace(loaded, bind=bind)
 
 
-def checked(data: dict[str, Any], environ: Mapping[str, str], source: str = "") -> Loaded:
+def checked(data: dict[str, Any], environ: Mapping[str, str]) -> Loaded:
     """Return the configuration that stands in a mapping, as in the file.
 
     Raises:
         ConfigError: With every error of it at once.
     """
-    errors: list[tuple[str, str]] = []
+    return _checked(data, environ, "", [])
+
+
+def _checked(
+    data: dict[str, Any], environ: Mapping[str, str], source: str, errors: list[tuple[str, str]]
+) -> Loaded:
     config = decode(Config, data, "", errors)
     if not errors:
         _check(config, errors)
@@ -123,14 +154,15 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: is not TOML: nested too deeply"]) from error
 
 
-def _refuse_password(data: dict[str, Any]) -> None:
-    """No secret stands in the file; the environment may say the same with one."""
+def _passwords(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the errors of secrets in the file; the environment may say the same with one."""
     table = data.get("registry")
     url = table.get("url") if isinstance(table, dict) else None
     if isinstance(url, str):
         with contextlib.suppress(ValueError):  # said with all other errors
             if RegistryUrl.parse(url).secret:
-                raise ConfigError(["registry.url: holds a password: set MUXBOARD_REGISTRY_URL in its place"])
+                return [("registry.url", "holds a password: set MUXBOARD_REGISTRY_URL in its place")]
+    return []
 
 
 def _override(data: dict[str, Any], environ: Mapping[str, str], bind: str | None) -> None:

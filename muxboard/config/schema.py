@@ -279,7 +279,7 @@ class Loaded(Struct, frozen=True):
 
     ``token`` is None when a fresh one is to be made. ``source`` is the file, or "" for the
     embedded default. ``secrets`` holds each host's, by its key; ``auth_secrets``
-    those of ``[auth]``, by the path of their table.
+    those of ``[auth]``, by the path of their table. ``bind`` is what was given as ``--bind``.
     """
 
     config: Config
@@ -288,3 +288,4 @@ class Loaded(Struct, frozen=True):
     log_level: str
     secrets: dict[str, HostSecrets] = {}
     auth_secrets: dict[str, Secret] = {}
+    bind: str | None = None

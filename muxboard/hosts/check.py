@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from muxboard.hosts import facts, tmux
 from muxboard.hosts.facts import FIND_TMUX
-from muxboard.hosts.socket import SocketUnreadable, find_socket
+from muxboard.hosts.socket import NoSocket, SocketUnreadable, find_socket
 from muxboard.hosts.ssh.remote import RemoteWay
 from muxboard.hosts.tmux import printable
 from muxboard.hosts.way import Completed, Missing, TooMuch, Unreached
@@ -72,6 +72,7 @@ class HostCheck:
             self.steps += [Step("tmux", user), Step("socket", user)]
         self.done = False
         self._tmux = tmux.USUAL_PATH
+        self._absent: dict[str, str] = {}  # sockets that are not there, by user
 
     @property
     def state(self) -> Literal["ok", "failed", "unfinished"]:
@@ -209,6 +210,8 @@ class HostCheck:
         path = ""
         try:
             path = await find_socket(self._way, self.host.config, user)
+        except NoSocket as error:
+            self._absent[user] = error.path
         except SocketUnreadable as error:
             _fail(self._step("socket", user), "unreadable", str(error), None)
         return tmux.Target(user, user != self.host.login, path)
@@ -270,6 +273,10 @@ class HostCheck:
         step = self._step("socket", target.user)
         if step.state == "failed":
             return
+        if path := self._absent.get(target.user):
+            if not await self._hidden(target.user, step, path):
+                _well(step, "no server")
+            return
         if isinstance(done, Exception):
             _fail(step, "failed", self._said(done), None)
             return
@@ -280,12 +287,11 @@ class HostCheck:
         report = tmux.classify(target, self.host.login, said, self._tmux)
         if report.state != "no_server":
             _fail(step, "failed", report.problem, report.remedy)
-        elif not await self._hidden(target.user, step, said):
+        elif not await self._hidden(target.user, step, facts.missing_socket(said)):
             _well(step, "no server")
 
-    async def _hidden(self, user: str, step: Step, said: str) -> bool:
+    async def _hidden(self, user: str, step: Step, path: str | None) -> bool:
         """Whether there is a server after all, whose socket is not in the /tmp that is seen here."""
-        path = facts.missing_socket(said)
         if path is None:
             return False
         [looked] = await self._way.run_each([facts.look_for_server(user, path)], timeout_s=self._timeout_s)

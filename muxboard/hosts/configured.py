@@ -64,7 +64,9 @@ class Configured:
             (change.added if known is None else change.changed).append(host.key)
             after[host.key] = self._make(host, loaded)
         self.hosts, self._loaded = after, loaded
-        self._gone += [host for key, host in before.items() if after.get(key) is not host]
+        for gone in (host for key, host in before.items() if after.get(key) is not host):
+            gone.closed = True  # at once: a terminal that is being opened must not come after the others' end
+            self._gone.append(gone)
         return change
 
     async def let_go(self) -> None:

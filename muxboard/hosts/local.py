@@ -11,7 +11,7 @@ import stat
 import subprocess
 from typing import TYPE_CHECKING
 
-from muxboard.hosts.way import OUTPUT_BYTES, Child, Completed, Looked, Missing, TooMuch
+from muxboard.hosts.way import OUTPUT_BYTES, Child, Completed, Looked, Missing, TooMuch, steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +83,11 @@ class LocalWay:
             os.close(fd)
         return _looked(found, text)
 
+    async def trail(self, path: str) -> list[Looked | None]:
+        real = os.path.realpath(path)  # noqa: ASYNC240  as short as any stat
+        ways = [path] if real == path else [path, real]
+        return [_outside(step, follow=False) for way in ways for step in steps(way)]
+
     async def uid(self, user: str) -> int | None:
         try:
             return pwd.getpwnam(user).pw_uid
@@ -119,17 +124,18 @@ def login_name() -> str:
         return str(os.geteuid())
 
 
-def _outside(path: str) -> Looked | None:
+def _outside(path: str, *, follow: bool = True) -> Looked | None:
     """What cannot be opened, as a socket never can, may still be looked at."""
     try:
-        return _looked(os.stat(path), b"")  # noqa: PTH116
+        return _looked(os.stat(path, follow_symlinks=follow), b"")  # noqa: PTH116
     except OSError:
         return None
 
 
 def _looked(found: os.stat_result, text: bytes) -> Looked:
     shared = bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
-    return Looked(stat.filemode(found.st_mode)[0], found.st_uid, shared, text)
+    sticky = bool(found.st_mode & stat.S_ISVTX)
+    return Looked(stat.filemode(found.st_mode)[0], found.st_uid, shared, sticky, text)
 
 
 async def run(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float) -> Completed:

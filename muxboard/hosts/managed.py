@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from muxboard.hosts import facts, marks, tmux
 from muxboard.hosts.flight import Flight
 from muxboard.hosts.model import HostReport, Session, UserReport
-from muxboard.hosts.socket import SocketUnreadable, find_socket
+from muxboard.hosts.socket import NoSocket, SocketUnreadable, find_socket
 from muxboard.hosts.way import Completed, Missing, TooMuch, Unreached
 from muxboard.problems import Code, Problem, invalid
 from muxboard.tasks import Tasks
@@ -137,6 +137,8 @@ class ManagedHost:
         for user in self.users:
             try:
                 target = await self._target(user)
+            except NoSocket:
+                reports[user] = UserReport(user, "no_server")
             except SocketUnreadable as error:
                 reports[user] = UserReport(user, "socket_unreadable", str(error))
             except (TimeoutError, TooMuch, Missing, OSError) as error:
@@ -200,6 +202,8 @@ class ManagedHost:
             done = await self.way.run(words(target), timeout_s=self._timeout_s)
         except Unreached as error:
             raise error.as_problem() from error
+        except NoSocket as error:
+            raise Problem(Code.session_not_found, str(error)) from error
         except SocketUnreadable as error:
             raise Problem(Code.host_error, str(error)) from error
         except TimeoutError as error:
@@ -251,7 +255,12 @@ class ManagedHost:
         tmux.check_name(name)
         tmux.check_command(command)
         where = await self._directory(user, tmux.check_directory(directory))
-        printed = await self._ask(user, lambda target: tmux.create(target, name, command, where))
+        try:
+            printed = await self._ask(user, lambda target: tmux.create(target, name, command, where))
+        except Problem as problem:
+            if problem.code is Code.session_not_found:  # a server may not be started there
+                raise Problem(Code.host_error, problem.detail) from problem
+            raise
         session, _, actual = printed.decode(errors="replace").strip("\n").partition("\t")
         return Session(session, actual, 1, time.time(), time.time(), 0)
 

@@ -25,6 +25,7 @@ CLAIM_S = 20.0  # whose process has died frees its host after so long
 KEPT_S = 3600.0  # for a process that starts
 WAIT_S = 0.05
 PATIENCE_S = 5.0  # for another's turn, before somebody who has changed something asks all the same
+MOST_BYTES = 1 << 20  # of a host's report: thousands of sessions. Redis is not filled by what tmux users name
 TOPIC = "reports"
 
 log = logging.getLogger("muxboard.sweep")
@@ -96,6 +97,9 @@ class Turns:
         name = name_of(host)
         self._ended[name] = self._loop_time()
         record = msgspec.msgpack.encode(Turn(name, time.time(), host.report))
+        if len(record) > MOST_BYTES:  # each process asks for itself
+            await self._board.unclaim(f"sweep:{name}")
+            return
         with contextlib.suppress(RegistryUnavailable):
             await self._board.put(f"report:{name}", record, KEPT_S)
             await self._board.tell(TOPIC, record)

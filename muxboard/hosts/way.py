@@ -66,12 +66,27 @@ _CODES: dict[HostState, Code] = {
 
 
 class Looked(NamedTuple):
-    """A file as its host sees it. ``kind`` is ``s`` for a socket, ``-`` for a plain file."""
+    """A file as its host sees it.
+
+    Attributes:
+        kind: As ls has it: ``s`` for a socket, ``-`` for a plain file, ``d`` for a folder, ``l`` for a link.
+        uid: Its owner's number.
+        shared: Whether others than its owner may write to it.
+        sticky: Of a folder: whether they may not take away what is not theirs.
+        text: The first 4 KiB of a plain file.
+    """
 
     kind: str
     uid: int
     shared: bool
-    text: bytes
+    sticky: bool = False
+    text: bytes = b""
+
+
+def steps(path: str) -> list[str]:
+    """Return an absolute path's folders from the root on, and itself."""
+    parts = path.strip("/").split("/")
+    return ["/", *("/" + "/".join(parts[: count + 1]) for count in range(len(parts)))]
 
 
 class Child(NamedTuple):
@@ -103,6 +118,10 @@ class Way(Protocol):
 
     async def look(self, path: str) -> Looked | None:
         """Return what a path is and a plain file's first 4 KiB; None where it cannot be looked at."""
+
+    async def trail(self, path: str) -> list[Looked | None]:
+        """Return what stands on the way to a path, itself last, links not followed; then the same of where it
+        leads by links, if it does. None for what cannot be looked at."""
 
     async def uid(self, user: str) -> int | None:
         """Return a user's number; None where there is no such user."""

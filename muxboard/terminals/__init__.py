@@ -16,6 +16,8 @@
 - ``terminal``  one terminal: its bytes, its connection, its end
 - ``timer``     calls something later
 - ``table``     all terminals
+- ``target``    what one is attached to
 - ``attach``    who may have one, and everything that is undone when it ends
 - ``reattach``  attaches one anew whose host was lost
+- ``elsewhere`` those of other processes: who has them, and how they are ended
 """

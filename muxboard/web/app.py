@@ -17,7 +17,7 @@ _ID = r"([A-Za-z0-9_-]{1,64})"
 _PART = r"([^/]{1,8192})"  # 300 characters of four bytes each are 3600 when percent-encoded
 _USER = rf"api/v1/hosts/{_PART}/users/{_PART}/sessions"
 
-# Path below base_path → handler. Pages first, then the API in the order of docs/protocol.
+# Path below base_path → handler. Pages first, then the API.
 ROUTES: tuple[tuple[str, type[Guard]], ...] = (
     (r"", pages.Page),
     (rf"h/{_PART}", pages.Page),

@@ -47,7 +47,7 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
     if somebody is not None and not somebody.ambient:
         return somebody  # a script: no cookie adds to what it has shown
     if somebody is None:
-        somebody = await _login(services.sessions, cookies.get(cookie.name(seen), ""))
+        somebody = await _login(services, cookies.get(cookie.name(seen), ""))
     holders = [
         holder
         for name in cookie.link_names(seen, cookies)
@@ -61,9 +61,11 @@ async def find(services: Services, request: HTTPServerRequest, seen: Seen) -> Pr
     return replace(somebody, links=links)
 
 
-async def _login(sessions: Sessions, value: str) -> Principal | None:
-    somebody = await resume(sessions, value)
-    return None if somebody is None or somebody.links else somebody
+async def _login(services: Services, value: str) -> Principal | None:
+    somebody = await resume(services.sessions, value)
+    # With Redis a login outlives the service, and so perhaps the gate that gave it.
+    is_one = somebody is not None and not somebody.links and somebody.gate == services.gate.name
+    return somebody if is_one else None
 
 
 async def resume(sessions: Sessions, value: str) -> Principal | None:

@@ -5,6 +5,7 @@ nobody else may write to it; shiv alone would take ``~/.shiv`` or fail. An old P
 this file, to say that it is too old.
 """
 
+import contextlib
 import os
 import stat
 import sys
@@ -21,16 +22,36 @@ def main():
         sys.exit(
             f"muxboard needs Python {need} or newer, and this is {have}: run it as python3.X muxboard.pyz"
         )
-    os.environ["SHIV_ROOT"] = _root()
-    from _bootstrap import bootstrap  # noqa: PLC0415  shiv's own, beside this file in the archive
+    with _closed_to_others():
+        os.environ["SHIV_ROOT"] = _root()
+    import _bootstrap  # noqa: PLC0415  shiv's own, beside this file in the archive
 
-    bootstrap()
+    unpack = _bootstrap.extract_site_packages
+
+    def carefully(*args, **options):
+        with _closed_to_others():
+            unpack(*args, **options)
+
+    _bootstrap.extract_site_packages = carefully
+    _bootstrap.bootstrap()
+
+
+@contextlib.contextmanager
+def _closed_to_others():
+    """Nobody else can write to what is made meanwhile. Afterwards the umask is the caller's own again."""
+    umask = os.umask(0o077)
+    os.umask(umask | stat.S_IWGRP | stat.S_IWOTH)
+    try:
+        yield
+    finally:
+        os.umask(umask)
 
 
 def _root():
     given = os.environ.get("SHIV_ROOT")
     tried = []
-    for folder in [Path(given)] if given else _usual():
+    # Absolute, for shiv reads a ~ or a $ at its beginning in its own way.
+    for folder in [Path(os.path.abspath(os.path.expanduser(given)))] if given else _usual():  # noqa: PTH100, PTH111
         problem = _problem(folder)
         if problem is None:
             return str(folder)
@@ -76,4 +97,14 @@ def _problem(folder):
         return "may be written by others"
     if not os.access(folder, os.W_OK) and not any(folder.glob("*/site-packages")):
         return "cannot be written"
+    if found.st_mode & (stat.S_IXGRP | stat.S_IXOTH):  # others get further in
+        return _problem_inside(folder)
+    return None
+
+
+def _problem_inside(folder):
+    """Return which part of what was unpacked before cannot be used, or None."""
+    for inner in (*folder.glob("*/"), *folder.glob("*/site-packages/")):
+        if inner.is_symlink() or _renamed_by_others(inner.stat()):
+            return f"holds {inner}, which may be written by others"
     return None

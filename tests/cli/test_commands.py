@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -219,6 +221,33 @@ def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_p
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.wait()
+
+
+def test_a_browser_is_opened_at_a_page_that_others_cannot_read(tmp_path, tmux, plain_env):
+    """Everybody sees a command line. And a browser that stays in the foreground holds nobody up."""
+    script, seen = tmp_path / "browser", tmp_path / "seen"
+    script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}.new && mv {seen}.new {seen}; exec sleep 60\n')
+    script.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "muxboard", "serve", "--open", "--bind", f"127.0.0.1:{free_port()}"],
+        cwd=tmp_path, env={**plain_env, "BROWSER": f"{script} %s", "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        (url,) = re.findall(r"https?://\S+", process.stdout.readline())
+        until(seen.exists, "the browser", seconds=20)
+        (opened,) = seen.read_text().split()
+        page = Path(opened.removeprefix("file://"))
+        assert f'content="0;url={url}"' in page.read_text()
+        assert (page.stat().st_mode & 0o777, page.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert urlopen(url, timeout=10).status == 200  # noqa: S310
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert not page.parent.exists()
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
 
 
 def test_each_weak_setting_is_a_warning_at_every_start(start_service):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -71,6 +72,42 @@ def test_the_file_is_looked_for_in_this_order(tmp_path, monkeypatch, write):
     assert find(None, environ) == tmp_path / "home/.config/muxboard/muxboard.toml"
     environ["XDG_CONFIG_HOME"] = str(tmp_path / "xdg")
     assert find(None, environ) == tmp_path / "xdg/muxboard/muxboard.toml"
+
+
+@pytest.mark.parametrize("place", ["muxboard.toml", "home/.config/muxboard/muxboard.toml"])
+@pytest.mark.parametrize(
+    "wrong",
+    [(4242, 0o644, "belongs to another user (uid 4242)"), (0, 0o666, "can be written by everybody")],
+)
+def test_a_strangers_file_is_not_come_upon(tmp_path, monkeypatch, write, place, wrong):
+    """Whoever leaves one in /tmp would have a shell of all who start the service there."""
+    monkeypatch.chdir(tmp_path)
+    path = write("", place)
+    environ = {"HOME": str(tmp_path / "home")}
+    assert find(None, environ)
+    owner, mode, said = wrong
+    os.chown(path, owner, owner)
+    Path(path).chmod(mode)
+    with pytest.raises(ConfigError) as told:
+        find(None, environ)
+    assert told.value.lines == [f"{path}: {said}: if you mean this file, name it with -c"]
+    assert load(path, environ).source == path
+    assert load(None, {**environ, "MUXBOARD_CONFIG": path}).source == path
+
+
+def test_what_may_not_be_looked_at_is_not_come_upon(tmp_path, monkeypatch, write):
+    """As /etc/muxboard is for everybody but the service."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(find.__globals__, "ETC", Path(write("", "etc/muxboard.toml")))
+    write("", "home/.config/muxboard/muxboard.toml")
+    tmp_path.chmod(0o700)
+    environ = {"HOME": str(tmp_path / "home")}
+    assert find(None, environ) is not None
+    os.seteuid(4242)
+    try:
+        assert find(None, environ) is None
+    finally:
+        os.seteuid(0)
 
 
 def test_a_named_file_that_is_not_there_is_an_error_not_the_default(tmp_path):
@@ -206,8 +243,11 @@ def test_a_registry_is_a_url_without_a_password(write, url):
 
 @pytest.mark.parametrize("url", ["redis://:secret@x", "unix:///run/redis.sock?password=secret"])
 def test_a_password_of_the_registry_does_not_stand_in_the_file(write, url):
+    path = write(f'[registry]\nurl = "{url}"\nunknown = 1\n')
     with pytest.raises(ConfigError) as told:
-        load(write(f'[registry]\nurl = "{url}"\n'), {})
+        load(path, {})
+    assert all(line.startswith(f"{path}: registry.") for line in told.value.lines)
+    assert len(told.value.lines) == 2, "with all that is wrong besides"
     assert "MUXBOARD_REGISTRY_URL" in str(told.value.lines)
     assert "secret" not in str(told.value.lines)
 

@@ -286,20 +286,3 @@ async def test_a_socket_file_that_others_can_write_is_not_believed(tmux, manage,
     _, user = await only_user(host)
     assert user.state == "socket_unreadable"
     assert "written by others" in user.problem
-
-
-async def test_a_socket_that_belongs_to_a_stranger_is_not_attached_to(tmux, manage, monkeypatch):
-    tmux.new("api", "cat")
-    socket = tmux.folder / f"tmux-{os.getuid()}" / "default"
-    host = manage(tmux_socket=str(socket))
-    assert (await only_user(host))[1].state == "ok"
-    found = await host.way.look(str(socket))
-    assert (found.kind, found.uid) == ("s", os.getuid())
-
-    async def look(_path):
-        return found._replace(uid=4242)
-
-    monkeypatch.setattr(host.way, "look", look)
-    _, user = await only_user(host)
-    assert user.state == "socket_unreadable"
-    assert "4242" in user.problem

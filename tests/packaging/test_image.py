@@ -16,7 +16,7 @@ import pytest
 
 from tests.real.fleet import attach, path
 from tests.rig.agent import generate
-from tests.rig.container import HARDENED, IMAGE_UID, Container, Machine
+from tests.rig.container import HARDENED, IMAGE_UID, TMPFS, Container, Machine
 from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import ended, until
 
@@ -65,13 +65,15 @@ def machine():
     machine.close()
 
 
-def of_machine(machine, folder):
+def of_machine(machine, folder, passphrase=""):
     """The configuration for a host, with secrets as a cluster mounts them: root's, and a group may read."""
     secrets = folder / "ssh"
     secrets.mkdir()
-    key = generate(secrets / "id_ed25519")
-    key.path.chmod(0o440)
-    shutil.chown(key.path, 0, IMAGE_UID)
+    key = generate(secrets / "id_ed25519", passphrase=passphrase)
+    (secrets / "passphrase").write_text(passphrase)
+    for file in (key.path, secrets / "passphrase"):
+        file.chmod(0o440)
+        shutil.chown(file, 0, IMAGE_UID)
     (secrets / "known_hosts").write_text(machine.known_hosts())
     machine.authorize(machine.user, key)
     host = {
@@ -82,6 +84,8 @@ def of_machine(machine, folder):
         "tmux_socket": str(machine.socket),
     }
     ssh = {"key_file": "/etc/muxboard-ssh/id_ed25519", "known_hosts": ["/etc/muxboard-ssh/known_hosts"]}
+    if passphrase:
+        ssh["passphrase_file"] = "/etc/muxboard-ssh/passphrase"
     config = {"auth": {"gate": "token"}, "ssh": ssh, "hosts": [host]}
     return config, ("--volume", f"{secrets}:/etc/muxboard-ssh:ro")
 
@@ -109,6 +113,13 @@ def test_hadolint_has_nothing_to_say():
         [hadolint, CHECKOUT / "Dockerfile"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_page_says_to_run_it_as_it_is_run_here():
+    page = (CHECKOUT / "docs" / "install.md").read_text()
+    for option in (f"--tmpfs {TMPFS}", "--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"):
+        assert f" {option} " in page
+    assert f"chown -R root:{IMAGE_UID} " in page
 
 
 @pytest.mark.parametrize("builder", ["buildah", "podman", "docker", ""])
@@ -169,8 +180,12 @@ def test_built_again_it_holds_the_same_files(images, files):
     assert sorted(changed) == []
 
 
-def test_a_terminal_on_another_machine_through_a_container_that_may_do_nothing(run, machine, tmp_path):
-    config, secrets = of_machine(machine, tmp_path)
+@pytest.mark.parametrize("passphrase", ["", "of the 'key'"])
+def test_a_terminal_on_another_machine_through_a_container_that_may_do_nothing(
+    run, machine, tmp_path, passphrase
+):
+    """With a passphrase ssh runs a program that the service has written to /tmp."""
+    config, secrets = of_machine(machine, tmp_path, passphrase)
     container = run(config, options=(*HARDENED, *secrets)).wait_until_ready()
     types_on(container, machine)
     assert machine.logins()[-1].accepted

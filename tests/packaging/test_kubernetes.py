@@ -217,6 +217,17 @@ def asked(port, path):
         connection.close()
 
 
+def test_no_probe_of_the_proxy_asks_redis(rendered):
+    """Its ``/ready`` does: with Redis away every replica would be out at once, and so every open terminal."""
+    proxy = rendered.proxy
+    probes = [proxy[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+    assert [probe["path"] for probe in probes] == ["/ping"] * 3
+    assert {probe["port"] for probe in probes} == {"proxy"}
+    moved = [key for key in rendered.cfg if key.startswith(("ping_", "ready_"))]
+    moved += [word for word in proxy["args"] if word.startswith(("--ping-", "--ready-"))]
+    assert moved == [], "and nothing puts another thing there"
+
+
 def test_there_is_time_for_an_end_in_order(rendered):
     (_, wait) = rendered.muxboard["lifecycle"]["preStop"]["exec"]["command"]
     drain = Duration.parse(rendered.config["server"]["drain"])

@@ -123,6 +123,8 @@ def test_the_image_context_holds_what_the_dockerfile_copies_and_the_released_whe
         held = archive.extractfile(f"dist/{wheel.name}").read()
         assert {(each.uid, each.gid, each.mtime) for each in archive} == {(0, 0, 1700000000)}
     assert held == wheel.read_bytes()
+    assert f"\nARG VERSION={__version__}\n" in dockerfile, "the image's label, without a --build-arg"
+    assert 'image.version="${VERSION}"' in dockerfile
     copies = re.findall(r"^(?:COPY|ADD) (?!--from)(.+)", dockerfile.replace("\\\n", " "), re.MULTILINE)
     wanted = [word for line in copies for word in line.split()[:-1] if not word.startswith("--")]
     assert wanted

@@ -317,6 +317,7 @@ def test_the_journal_is_given_priorities_and_sessions_learn_nothing_of_systemd(s
     env = {"TMUX_TMPDIR": str(tmux.folder), "NOTIFY_SOCKET": "/nowhere", "INVOCATION_ID": "1"}
     config = {"hosts": [local_host()], "limits": {"lifetime": ""}}
     service = start_service(config, command=command, env=env)
+    assert "token" not in service.printed_url, "it would be kept, for all who may read a journal"
     create(service, "made")
     lines = service.log.splitlines()
     assert all(re.fullmatch(r"<[2-7]>\{.*\}", line) for line in lines), lines

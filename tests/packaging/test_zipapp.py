@@ -6,6 +6,7 @@ import ast
 import http.client
 import os
 import re
+import runpy
 import shutil
 import socket
 import subprocess
@@ -209,6 +210,46 @@ def test_it_never_unpacks_where_another_user_may_write(pyz, tmp_path, trap):
     assert str(folder) in done.stderr
     assert "SHIV_ROOT=" in done.stderr
     assert not list(tmp_path.glob("*/*"))
+
+
+@pytest.mark.parametrize("loose", ["*/", "*/site-packages/"])
+def test_what_others_could_have_changed_since_is_not_run(pyz, tmp_path, loose):
+    folder = tmp_path / "root"
+    folder.mkdir(mode=0o755)
+    assert run(pyz, "version", SHIV_ROOT=str(folder)).returncode == 0
+    (inner,) = folder.glob(loose)
+    inner.chmod(0o775)
+    done = run(pyz, "version", SHIV_ROOT=str(folder))
+    assert done.returncode == 1
+    assert f"holds {inner}, which may be written by others" in done.stderr
+    folder.chmod(0o700)
+    assert run(pyz, "version", SHIV_ROOT=str(folder)).returncode == 0, "they do not come this far"
+
+
+@pytest.mark.parametrize("root", [None, "~/unpacked", "~/deep/er"])
+def test_whatever_the_umask_nobody_else_can_write_to_what_is_unpacked(pyz, tmp_path, root):
+    """And a ~ is the home that was looked at."""
+    given = {} if root is None else {"SHIV_ROOT": root}
+    done = subprocess.run(
+        [sys.executable, str(pyz), "version"], env={**PLAIN, "HOME": str(tmp_path), **given}, cwd="/",
+        capture_output=True, text=True, timeout=60, check=False, umask=0,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = list(tmp_path.rglob("*"))
+    assert any(path.name == "site-packages" for path in made)
+    assert not [path for path in made if path.stat().st_mode & 0o022]
+
+
+def test_the_umask_is_the_callers_own_when_it_runs():
+    """Sessions that the service makes have it."""
+    begin = runpy.run_path(str(CHECKOUT / "packaging" / "zipapp" / "begin.py"))
+    before = os.umask(0o002)
+    try:
+        with begin["_closed_to_others"]():
+            assert os.umask(0o022) == 0o022
+        assert os.umask(0o002) == 0o002
+    finally:
+        os.umask(before)
 
 
 def test_what_root_unpacked_serves_everybody_and_nobody_can_change_it(shared):

@@ -153,7 +153,9 @@ def test_two_tmux_servers_on_one_host(fleet, unix_users):
         (folder / name).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("day", ["a stranger's file", "a shared file", "a stranger's socket", "no file"])
+@pytest.mark.parametrize(
+    "day", ["a stranger's file", "a shared file", "a shared folder", "a stranger's socket", "no file"]
+)
 def test_a_strangers_socket_is_not_attached_to(fleet, unix_users, tmp_path, day):
     """Whoever names the server that we attach to can make our tmux run commands."""
     user = unix_users.service
@@ -165,6 +167,8 @@ def test_a_strangers_socket_is_not_attached_to(fleet, unix_users, tmp_path, day)
     owner = unix_users.no_sudo if day == "a stranger's file" else user
     shutil.chown(file, owner, owner)
     file.chmod(0o666 if day == "a shared file" else 0o644)
+    if day == "a shared folder":
+        tmp_path.chmod(0o777)
     if day == "no file":
         file.unlink()
     if day == "a stranger's socket":

@@ -16,7 +16,7 @@ STEPS = (
     {"registry"},
     {"access", "hosts", "records"},
     {"terminals"},
-    {"listening", "web"},
+    {"listening", "opening", "web"},
     {"server", "healthy"},
     {"cli", "embed"},
     {"__main__"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,32 @@ def test_what_the_rules_allow_is_not_told(tmp_path, file, line):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{line}\n")
     assert list(broken(tmp_path / "muxboard")) == []
+
+
+FOLDERS = sorted(path.parent for path in (ROOT / "muxboard").rglob("__init__.py"))
+
+
+def modules(folder):
+    names = {path.stem for path in folder.glob("*.py")} | {
+        path.parent.name for path in folder.glob("*/__init__.py")
+    }
+    return {name for name in names if not name.startswith("__")}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_a_folder_says_what_each_of_its_files_is(folder):
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    assert sorted(name for name in modules(folder) if f"``{name}``" not in said) == []
+    listed = re.findall(r"^- ``(\w+)``", said, re.MULTILINE)
+    assert sorted(set(listed) - modules(folder)) == [], "and names none that is gone"
+
+
+def test_the_architecture_has_every_room():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = {
+        cell.strip("/") for cell in re.findall(r"^\| `([\w/]+)` \|", page.split("## Rooms")[1], re.MULTILINE)
+    }
+    assert sorted(modules(ROOT / "muxboard") - rooms) == []
 
 
 def test_no_file_is_longer_than_one_thing_needs():

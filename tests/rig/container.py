@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from tests.rig.image import Images
 
 IMAGE_UID = 10001
+TMPFS = "/tmp:exec,mode=1777,size=64m"  # as docs/install.md says it: without exec, docker mounts it noexec
 # As a cluster that trusts nobody runs it. LIMITS, since a container may not raise those that we have.
 HARDENED = (
-    *("--read-only", "--read-only-tmpfs=false", "--tmpfs", "/tmp:rw,nosuid,nodev,size=64m"),
+    *("--read-only", "--read-only-tmpfs=false", "--tmpfs", TMPFS),
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
 )
 LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=30000:30000")

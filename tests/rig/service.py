@@ -173,7 +173,7 @@ class Service:
 
     @property
     def token(self) -> str:
-        return self.printed_url.rpartition("token=")[2] or self.env["MUXBOARD_TOKEN"]
+        return self.printed_url.partition("token=")[2] or self.env["MUXBOARD_TOKEN"]
 
     @property
     def port(self) -> int:

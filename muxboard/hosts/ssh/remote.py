@@ -29,6 +29,12 @@ MOST_SKIPPED = 31
 LOOK_TIMEOUT_S = 5.0
 YOUNG_S = 5.0  # an attach without a master that is lost as soon may never have been let in
 _LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
+# A line for each step, whatever is in a name.
+_TRAIL = """
+walk() { ls -lndq / || echo; p= IFS=/; set -f
+for each in ${1#/}; do p=$p/$each; ls -lndq -- "$p" || echo; done; }
+walk "$1"; real=$(readlink -f -- "$1") && [ "$real" != "$1" ] && walk "$real"; :
+"""
 _LS_FIELDS = 4  # mode, links, uid, and the rest
 
 
@@ -198,12 +204,13 @@ class RemoteWay:
 
     async def look(self, path: str) -> Looked | None:
         done = await self.run(["sh", "-c", _LOOK, "sh", path], timeout_s=LOOK_TIMEOUT_S)
-        fields = done.stdout.split(b"\n", 1)[0].split(maxsplit=_LS_FIELDS - 1)
-        if done.exit != 0 or len(fields) < _LS_FIELDS or not fields[2].isdigit():
-            return None
-        mode = fields[0].decode(errors="replace")
-        shared = "w" in {mode[5:6], mode[8:9]}
-        return Looked(mode[:1], int(fields[2]), shared, done.stdout.partition(b"\n")[2])
+        line, _, text = done.stdout.partition(b"\n")
+        found = _looked(line)
+        return found._replace(text=text) if found and done.exit == 0 else None
+
+    async def trail(self, path: str) -> list[Looked | None]:
+        done = await self.run(["sh", "-c", _TRAIL, "sh", path], timeout_s=LOOK_TIMEOUT_S)
+        return [_looked(line) for line in done.stdout.splitlines()]
 
     async def uid(self, user: str) -> int | None:
         done = await self.run(["id", "-u", user], timeout_s=LOOK_TIMEOUT_S)
@@ -274,3 +281,13 @@ def _close_all(transport: paramiko.Transport, channels: Sequence[paramiko.Channe
         for channel in channels:
             channel.close()
         transport.global_request("keepalive@openssh.com", wait=True)
+
+
+def _looked(line: bytes) -> Looked | None:
+    """What a line of ``ls -ln`` says."""
+    fields = line.split(maxsplit=_LS_FIELDS - 1)
+    if len(fields) < _LS_FIELDS or not fields[2].isdigit():
+        return None
+    mode = fields[0].decode(errors="replace")
+    shared = "w" in {mode[5:6], mode[8:9]}
+    return Looked(mode[:1], int(fields[2]), shared, mode[9:10] in {"t", "T"})
