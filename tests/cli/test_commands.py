@@ -229,7 +229,7 @@ def test_a_browser_is_opened_at_a_page_that_others_cannot_read(tmp_path, tmux, p
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}.new && mv {seen}.new {seen}; exec sleep 60\n')
     script.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, "-m", "muxboard", "serve", "--open", "--bind", f"127.0.0.1:{free_port()}"],
+        [sys.executable, "-m", "muxboard", "serve", "--open", "--bind", f"127.0.0.1:{free_ports(1)[0]}"],
         cwd=tmp_path, env={**plain_env, "BROWSER": f"{script} %s", "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
