@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from muxboard.config.values import loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +52,7 @@ def check_auth(config: Config, environ: Mapping[str, str], errors: list[tuple[st
 def _here(url: str) -> bool:
     """Whether a public URL is this machine's alone."""
     host = urlsplit(url).hostname or ""
-    return not url or host == "localhost" or _loopback(host)
+    return not url or loopback(host)
 
 
 def _nobody_logs_in(auth: Auth, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -106,18 +107,10 @@ def allowed_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        loopback = host == "localhost" or (bool(host) and _loopback(host))
         return (
             bool(host)
             and not parts.username
-            and (parts.scheme == "https" or (parts.scheme == "http" and loopback))
+            and (parts.scheme == "https" or (parts.scheme == "http" and loopback(host)))
         )
-    except ValueError:
-        return False
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

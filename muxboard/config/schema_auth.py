@@ -135,7 +135,7 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True):
         _Gate | None,
         Meta(
             description='"token", "jwt", "header", "cookie", "none" or "package.module:callable"; '
-            "a bind beyond loopback needs it named here.",
+            "default: token, but a bind beyond loopback needs it named here.",
             extra={"must": 'be token, jwt, header, cookie, none or "package.module:callable"'},
         ),
     ] = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from muxboard.config.schema import Config, Host, Loaded
+from muxboard.config.schema import Config, Loaded
 from muxboard.config.values import Bind, Duration, Rate, RegistryUrl, Size
 
 _PATTERNS: dict[type, dict[str, Any]] = {
@@ -17,17 +17,23 @@ _PATTERNS: dict[type, dict[str, Any]] = {
     Bind: {"type": "string"},
     RegistryUrl: {"type": "string", "pattern": "^(memory|rediss?|unix)://"},
 }
-# Sections whose rows are lists: the example shows one, commented out.
-_LISTS = {"grants", "hosts"}
-# Where a default alone would not work.
+# What the example shows where there is no default, or where a default alone would not work.
 _EXAMPLES: dict[str, Any] = {
+    "auth.gate": "token",
     "auth.jwt.issuer": "https://idp.example.com",
     "auth.jwt.audience": "muxboard",
     "auth.jwt.jwks_url": "https://idp.example.com/keys",
     "auth.links.issuers.issuer": "https://ci.example.com",
     "auth.links.issuers.jwks_url": "https://ci.example.com/keys",
+    "grants.role": "operator",
+    "grants.principals": ["ada@example.com"],
+    "grants.create_users": ["deploy"],
+    "hosts.key": "web1",
     "hosts.hostname": "web1.internal",
+    "hosts.host_keys": "strict",
+    "hosts.max_sessions": 20,
 }
+EXAMPLE = "(example) "  # marks the lines that say no default
 
 
 def json_schema() -> dict[str, Any]:
@@ -42,16 +48,21 @@ def json_schema() -> dict[str, Any]:
 
 
 def example() -> str:
-    """A commented example: every field with its default; what is commented out is the default."""
-    lines = ["# muxboard.toml: every field with its default. Durations and sizes have units.", ""]
+    """A commented example: every field with its default, or with an example that is marked as one."""
+    lines = [
+        "# muxboard.toml: every field. What is commented out is the default, and lines marked (example) show",
+        "# what could be set. Durations and sizes have units.",
+        "",
+    ]
     for path, kind, repeated in _sections(Config, ""):
         lines.append(f"# {' '.join((kind.__doc__ or '').split())}")
         lines.append(f"# [[{path}]]" if repeated else f"[{path}]")
         for field in msgspec.structs.fields(kind):
             if _struct_of(field.type)[0] is not None:
                 continue
-            shown = _EXAMPLES.get(f"{path}.{field.name}", _default(field))
-            lines.append(f"# {field.name} = {_toml(shown)}  # {_description(field.type)}")
+            wanted = _EXAMPLES.get(f"{path}.{field.name}")
+            shown, mark = (_default(field), "") if wanted is None else (wanted, EXAMPLE)
+            lines.append(f"# {field.name} = {_toml(shown)}  # {mark}{_description(field.type)}")
         lines.append("")
     return "\n".join(lines)
 
@@ -81,8 +92,7 @@ def reference() -> str:
             "|---|---|---|",
         ]
         lines += [
-            f"| `{field.name}` | {'required' if field.required else f'`{_toml(_default(field))}`'} "
-            f"| {_description(field.type)} |"
+            f"| `{field.name}` | {_told_default(field)} | {_description(field.type)} |"
             for field in msgspec.structs.fields(kind)
             if _struct_of(field.type)[0] is None
         ]
@@ -137,13 +147,17 @@ def _struct_of(kind: Any) -> tuple[type[msgspec.Struct] | None, bool]:
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
-    if field.required:
-        return {"key": "web1", "role": "operator"}.get(field.name, "")
-    if field.default is None:  # no value means "not given": show what could be
-        return {"gate": "token", "create_users": [], "host_keys": "strict", "max_sessions": 10}[field.name]
-    if field.default is not msgspec.NODEFAULT:
-        return field.default
-    return field.default_factory()
+    """NODEFAULT: it must be given. None: what it is then is said by its description."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def _told_default(field: msgspec.structs.FieldInfo) -> str:
+    value = _default(field)
+    if value is msgspec.NODEFAULT:
+        return "required"
+    return "not set" if value is None else f"`{_toml(value)}`"
 
 
 def _description(kind: Any) -> str:
@@ -165,6 +179,3 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return msgspec.json.encode(str(value)).decode()
-
-
-__all__ = ["Host", "effective", "example", "json_schema", "reference"]

@@ -123,7 +123,7 @@ class Bind:
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return bool(self.path) or self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        return bool(self.path) or loopback(self.host)
 
     @property
     def url_host(self) -> str:
@@ -214,6 +214,14 @@ class Secret:
 
     def __repr__(self) -> str:
         return "********"
+
+
+def loopback(host: str) -> bool:
+    """Whether a host, as it stands in a URL or an address, is this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _address(text: str, must: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

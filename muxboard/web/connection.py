@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 from tornado.ioloop import IOLoop
@@ -14,7 +15,7 @@ from muxboard.problems import Code, Problem, invalid
 from muxboard.registry.registry import Full
 from muxboard.terminals.flow import MOST_BYTES
 from muxboard.terminals.messages import exit_message
-from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, byte_count, now
+from muxboard.web.handler import PING_INTERVAL_S, PING_TIMEOUT_S, Guard, Handler, byte_count, now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,23 +101,6 @@ class Connection(Guard):
             IOLoop.current().remove_timeout(self._expiry)
             self._expiry = None
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """One of a principal's answers that are under way: whoever reads none must not fill the memory.
-
-        Raises:
-            Problem: ``rate_limited``.
-        """
-        here, most = self.services.here, ANSWERS + self.services.caps.per_principal
-        try:
-            lease = await here.lease(self.request_id, {f"answers to {self.principal.key}": most})
-        except Full as error:
-            raise Problem(Code.rate_limited, f"You have {most} answers unread.", retry_after=10) from error
-        try:
-            yield
-        finally:
-            await here.release(lease)
-
     def fresher(self, principal: Principal) -> None:
         """Somebody has shown a credential: go on for as long as it, where it is a fresher one."""
         if principal.fresher_than(self.principal):
@@ -149,3 +133,36 @@ class Connection(Guard):
         if self.terminal is not None:
             self.terminal.disconnect(self)
             self.terminal = None
+
+
+class Answer(Connection, Handler):
+    """A connection that is the answer to one request, as long as that takes."""
+
+    _gone = False  # nobody hears it
+
+    def initialize(self, *args: Any, **options: Any) -> None:
+        super().initialize(*args, **options)
+        self._wake = asyncio.Event()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of a principal's answers that are under way: whoever reads none must not fill the memory.
+
+        Raises:
+            Problem: ``rate_limited``.
+        """
+        here, most = self.services.here, ANSWERS + self.services.caps.per_principal
+        try:
+            lease = await here.lease(self.request_id, {f"answers to {self.principal.key}": most})
+        except Full as error:
+            raise Problem(Code.rate_limited, f"You have {most} answers unread.", retry_after=10) from error
+        try:
+            yield
+        finally:
+            await here.release(lease)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.end()
+        self._gone = True
+        self._wake.set()

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from muxboard.access.grants import Need
     from muxboard.access.principal import Principal
     from muxboard.hosts.managed import ManagedHost
+    from muxboard.records.audit import Event
+    from muxboard.terminals.messages import TerminalMode
     from muxboard.web.services import Services
 
 log = logging.getLogger("muxboard.web")
@@ -164,10 +166,10 @@ class Guard(tornado.web.RequestHandler):
         registry, network = self.services.registry, self.seen.network
         if reason == EXPIRED:  # its signature is right: a page that asks again and again, and guesses nothing
             if await self.services.here.hit("lines about expired", network, EXPIRED_LINES) is None:
-                self._audit_line("auth.denied", reason)
+                self.note("auth.denied", "refused", reason)
         else:
             await registry.hit("login", network, self.services.config.limits.login_failures)
-            self._audit_line("auth.denied", reason)
+            self.note("auth.denied", "refused", reason)
         raise Problem(Code.unauthenticated, self.services.gate.refusal)
 
     def keep(self, name: str, said: str, expires_at: float | None) -> None:
@@ -186,18 +188,35 @@ class Guard(tornado.web.RequestHandler):
     async def _note_limit(self, what: str, who: str, limit: Rate) -> None:
         """One line for each window: who is over the limit must not fill the disk as well."""
         if await self.services.here.hit(f"lines about {what}", who, Rate(1, limit.seconds)) is None:
-            self._audit_line("rate.limited", what)
+            self.note("rate.limited", "refused", what)
 
-    def _audit_line(self, event: Any, reason: str) -> None:
+    def note(
+        self,
+        event: Event,
+        result: str,
+        code: str | None = None,
+        *,
+        gate: str = "",
+        host: str | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        mode: TerminalMode | None = None,
+    ) -> None:
+        """Write the audit line of what this request did or was refused. ``gate`` is the one by which nobody
+        has come yet, by default the service's; the rest is what it is about."""
         principal: Principal | None = getattr(self, "principal", None)
         self.services.audit.note(
             Line(
                 event=event,
-                result="refused",
-                code=reason,
+                result=result,
+                code=code,
                 principal=principal.name if principal else None,
-                gate=principal.gate if principal else self.services.gate.name,
+                gate=principal.gate if principal else gate or self.services.gate.name,
                 client=self.seen.client,
+                host=host,
+                user=user,
+                session=session,
+                mode=mode,
                 request_id=self.request_id,
             )
         )

@@ -13,13 +13,13 @@ from muxboard.access.principal import LINK_GATE, Link, shown
 from muxboard.config.values import Duration
 from muxboard.hosts import tmux
 from muxboard.problems import Code, Problem, invalid
-from muxboard.records.audit import Line
 from muxboard.web import caller, cookie, views
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
     from muxboard.access.links import LinkToken
     from muxboard.config import Config
+    from muxboard.records.audit import Event
 
 DEFAULT_TTL = Duration(600.0)
 
@@ -48,7 +48,7 @@ class Links(Handler):
         seconds = self._seconds(body.ttl)
         link = Link(body.host, body.user, body.session, body.mode)
         token, expires_at = links.mint(services.link_secret, link, seconds, body.sub or "")
-        note(self, "link.mint", link, "ok")
+        _note(self, "link.mint", link, "ok")
         self.answer(views.LinkCreated(self._url(token), token, expires_at), 201)
 
     def _seconds(self, ttl: str | None) -> float:
@@ -84,21 +84,21 @@ class Redeem(Handler):
         link = found.link
         host = services.sweeper.hosts.get(link.host)
         if host is None or link.user not in host.users or not _may(services.config, found):
-            note(self, "link.redeem", link, "refused", "out of reach")
+            _note(self, "link.redeem", link, "refused", "out of reach")
             raise Problem(Code.not_found, "What the link opens is not here.")
         somebody = await self.whoever()
         known = somebody is not None and somebody.gate != LINK_GATE
         if found.subject and somebody is not None and known and somebody.name != found.subject:
-            note(self, "link.redeem", link, "refused", "subject")
+            _note(self, "link.redeem", link, "refused", "subject")
             raise Problem(Code.forbidden, f"The link is for {found.subject}.")
         if not await services.registry.use(f"link:{found.issuer}\n{found.id}", found.believed_until):
-            note(self, "link.redeem", link, "refused", "used")
+            _note(self, "link.redeem", link, "refused", "used")
             raise Problem(Code.unauthenticated, "The link was used already.")
         name = somebody.name if somebody is not None and known else found.subject or "link"
         seconds = float(services.config.auth.links.session)
         said, principal = services.sessions.make(name, LINK_GATE, seconds, link)
         self.principal = principal
-        note(self, "link.redeem", link, "ok")
+        _note(self, "link.redeem", link, "ok")
         await self._drop_ended()
         self.keep(cookie.link_name(self.seen, principal.via), said, principal.expires_at)
         bearer = caller.LINK_BEARER + cookie.sign(services.sessions, said)
@@ -129,21 +129,7 @@ def _may(config: Config, found: LinkToken) -> bool:
     return True
 
 
-def note(handler: Handler, event: str, link: Link, result: str, code: str | None = None) -> None:
+def _note(handler: Handler, event: Event, link: Link, result: str, code: str | None = None) -> None:
     """Write the audit line of a link."""
-    somebody = getattr(handler, "principal", None)
-    handler.services.audit.note(
-        Line(
-            event=event,  # type: ignore[arg-type]
-            result=result,
-            code=code,
-            principal=somebody.name if somebody else None,
-            gate=somebody.gate if somebody else LINK_GATE,
-            client=handler.seen.client,
-            host=link.host,
-            user=link.user,
-            session=link.session,
-            mode=link.mode,
-            request_id=handler.request_id,
-        )
-    )
+    about = {"host": link.host, "user": link.user, "session": link.session}
+    handler.note(event, result, code, gate=LINK_GATE, mode=link.mode, **about)

@@ -18,7 +18,7 @@ from muxboard.terminals.messages import (
     ResetMessage,
     decode_client_message,
 )
-from muxboard.web.connection import Connection, drop_when_silent
+from muxboard.web.connection import Answer, drop_when_silent
 from muxboard.web.handler import Access, Handler, byte_count
 from muxboard.web.views import InputTaken
 
@@ -30,7 +30,7 @@ MOST_WAIT_S = 20.0  # proxies allow 30 s for an answer
 CONTROL_BYTES = 2048  # of messages in a header: nginx takes 4 KiB of all headers
 
 
-class Output(Connection, Handler):
+class Output(Answer):
     """What a terminal has said from an offset on, as soon as there is something; 204 after ``wait`` seconds.
 
     Asking from an offset also says that everything before it was parsed.
@@ -38,14 +38,11 @@ class Output(Connection, Handler):
 
     access = {"GET": Access.stream}
 
-    _gone = False
-
     def initialize(self, *args: Any, **options: Any) -> None:
         super().initialize(*args, **options)
         self._begins = 0
         self._parts: list[bytes] = []
         self._said: list[ServerMessage] = []
-        self._wake = asyncio.Event()
 
     async def get(self, terminal_id: str) -> None:
         terminal, offset = self.find(terminal_id)
@@ -115,12 +112,6 @@ class Output(Connection, Handler):
     def ended(self, message: ExitMessage) -> None:
         self.message(message)
         self.terminal = None
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.end()
-        self._gone = True
-        self._wake.set()
 
 
 def _line(messages: list[ServerMessage]) -> str:

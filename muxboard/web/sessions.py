@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from muxboard.access.grants import Need
 from muxboard.problems import Code, Problem
-from muxboard.records.audit import Event, Line
 from muxboard.web import views
 from muxboard.web.handler import Access, Handler
 
 if TYPE_CHECKING:
     from muxboard.hosts.managed import ManagedHost
+    from muxboard.records.audit import Event
 
 
 class SessionHandler(Handler):
@@ -25,20 +25,8 @@ class SessionHandler(Handler):
 
     def record(self, event: Event, host: ManagedHost, user: str, session: str, error: Problem | None) -> None:
         """Write the audit line of a change that was tried."""
-        self.services.audit.note(
-            Line(
-                event=event,
-                result="failed" if error else "ok",
-                code=error.code.name if error else None,
-                principal=self.principal.name,
-                gate=self.principal.gate,
-                client=self.seen.client,
-                host=host.config.key,
-                user=user,
-                session=session,
-                request_id=self.request_id,
-            )
-        )
+        result, code = ("failed", error.code.name) if error else ("ok", None)
+        self.note(event, result, code, host=host.config.key, user=user, session=session)
 
 
 class Sessions(SessionHandler):

@@ -11,8 +11,8 @@ from tornado.iostream import StreamClosedError
 
 from muxboard.terminals.messages import HelloMessage, ResetMessage
 from muxboard.terminals.pty import FRAME_BYTES
-from muxboard.web.connection import HELD_BYTES, Connection, drop_when_silent
-from muxboard.web.handler import Access, Handler
+from muxboard.web.connection import HELD_BYTES, Answer, drop_when_silent
+from muxboard.web.handler import Access
 
 if TYPE_CHECKING:
     from muxboard.terminals.messages import ExitMessage, ServerMessage
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
 KEEPALIVE_S = 15.0
 
 
-class TerminalStream(Connection, Handler):
+class TerminalStream(Answer):
     """``event: output`` with the offset after its bytes as id and the bytes as base64; ``event: control``."""
 
     access = {"GET": Access.stream}
     keepalive_s = KEEPALIVE_S
     _offset = 0
     _over = False  # nothing more is to be said
-    _gone = False  # nobody hears it
 
     def initialize(self, *args: Any, **options: Any) -> None:
         super().initialize(*args, **options)
         self._waiting: list[bytes] = []  # events
         self._parts: list[bytes] = []  # output after them: what one turn of the loop brings is one event
         self._held = 0  # bytes of output that the kernel has not taken
-        self._wake = asyncio.Event()
 
     async def get(self, terminal_id: str) -> None:
         terminal, offset = self.find(terminal_id)
@@ -104,9 +102,3 @@ class TerminalStream(Connection, Handler):
         self.message(message)
         self.terminal = None
         self._over = True
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.end()
-        self._gone = True
-        self._wake.set()

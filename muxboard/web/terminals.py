@@ -71,7 +71,7 @@ class Terminals(Handler):
             )
         except Problem as problem:
             if problem.code is Code.attach_cap:
-                self._audit_line("cap.refused", problem.code.name)
+                self.note("cap.refused", "refused", problem.code.name)
             raise
         created = views.TerminalCreated(terminal.id, terminal.mode, terminal.cols, terminal.rows, TRANSPORTS)
         self.answer(created, 201)

@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from muxboard.access.grants import Need
-from muxboard.hosts.model import HostState, Session, UserState
+from muxboard.hosts.model import HostState, Session, UserState  # noqa: TC001  msgspec reads the annotations
 from muxboard.problems import Code
 from muxboard.terminals.elsewhere import Shown
-from muxboard.terminals.messages import TerminalMode  # noqa: TC001  msgspec reads the annotations
+from muxboard.terminals.messages import TerminalMode  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from muxboard.hosts.model import UserReport
     from muxboard.hosts.sweep import Sweeper
     from muxboard.terminals.elsewhere import Known
-
-SessionView = Session
 
 
 class UserView(Struct, frozen=True):
@@ -108,7 +106,7 @@ class Me(Struct, frozen=True):
 
 
 class SessionCreated(Struct, frozen=True):
-    """A new session."""
+    """A session that was made or renamed, as tmux calls it now."""
 
     id: str
     name: str

@@ -15,6 +15,7 @@ from playwright.sync_api import Error, expect
 
 from tests.browser.board import LOOK_MS, SCREEN
 from tests.rig.browser import Watch
+from tests.rig.ports import free_ports
 from tests.rig.service import CHECKOUT
 from tests.rig.waiting import until
 
@@ -63,16 +64,10 @@ def portal_of_the_example() -> Any:
     return module
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @contextlib.contextmanager
 def portal(muxboard: str, key: Path, targets: list[str], log: Path) -> Iterator[int]:
     """The example, as its docstring says; gives its port."""
-    port = free_port()
+    [port] = free_ports(1)
     command = [sys.executable, EXAMPLE / "portal.py", muxboard, key, *targets, "--port", str(port)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)

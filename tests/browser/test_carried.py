@@ -11,9 +11,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board
 from tests.browser.networks import EACH, NETS, attach, carried_by
-from tests.rig.browser import Watch
 from tests.rig.middlebox import Middlebox
 from tests.rig.slowline import SlowLine
 from tests.rig.waiting import until
@@ -72,15 +70,13 @@ def line(net, service):
 
 
 @pytest.fixture
-def watch(line):
-    watch = Watch(f"http://127.0.0.1:{line.port}/")
-    watch.expect(r"WebSocket connection to")
-    return watch
+def front(line):
+    return line
 
 
 @pytest.fixture
-def board(page, service, line):
-    return Board(page, service.printed_url.replace(str(service.port), str(line.port), 1))
+def complaints():
+    return r"WebSocket connection to"
 
 
 @pytest.mark.parametrize("net", EACH, indirect=True)

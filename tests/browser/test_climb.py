@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.board import Board
 from tests.browser.networks import attach, carried_by
-from tests.rig.browser import Watch
 from tests.rig.middlebox import Middlebox
 from tests.rig.waiting import until
 
@@ -35,15 +33,8 @@ def front(service, manner):
 
 
 @pytest.fixture
-def watch(front):
-    watch = Watch(f"http://127.0.0.1:{front.port}/")
-    watch.expect(r"WebSocket connection to")
-    return watch
-
-
-@pytest.fixture
-def board(page, service, front):
-    return Board(page, service.printed_url.replace(str(service.port), str(front.port), 1))
+def complaints():
+    return r"WebSocket connection to"
 
 
 @pytest.fixture

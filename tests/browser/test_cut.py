@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.board import Board
 from tests.faults.proxy import Proxy
 from tests.rig.waiting import until
 
@@ -17,18 +16,13 @@ def proxy(service):
 
 
 @pytest.fixture
-def watch(service, proxy):
-    """The page comes through the proxy, and cuts make it complain."""
-    from tests.rig.browser import Watch
-
-    watch = Watch(f"http://127.0.0.1:{proxy.port}/")
-    watch.expect(r"WebSocket connection to|net::ERR_")
-    return watch
+def front(proxy):
+    return proxy
 
 
 @pytest.fixture
-def board(page, service, proxy):
-    return Board(page, service.printed_url.replace(str(service.port), str(proxy.port), 1))
+def complaints():
+    return r"WebSocket connection to|net::ERR_"
 
 
 @pytest.fixture

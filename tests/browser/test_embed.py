@@ -18,12 +18,12 @@ from tests.browser.portal import (
     Neighbours,
     Sites,
     boxes,
-    free_port,
     portal,
     wait_said,
 )
 from tests.browser.test_everybody import AXE, SERIOUS
 from tests.rig.browser import FLAGS
+from tests.rig.ports import free_ports
 from tests.rig.service import TOKEN, local_host
 from tests.rig.tls import Tls
 from tests.rig.waiting import until
@@ -62,7 +62,7 @@ def sites(tmp_path, tmux, start_service, targets):
         )
         config = tomllib.loads((EXAMPLE / "muxboard.toml").read_text())
         config["hosts"] = [local_host(key="build")]
-        front.target = free_port()
+        [front.target] = free_ports(1)
         config["server"] |= {
             "bind": f"127.0.0.1:{front.target}",
             "public_url": sites.muxboard,

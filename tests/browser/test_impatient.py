@@ -6,9 +6,8 @@ import contextlib
 
 import pytest
 
-from tests.browser.board import Board, Terminal
+from tests.browser.board import Terminal
 from tests.browser.networks import attach, carried_by
-from tests.rig.browser import Watch
 from tests.rig.middlebox import Middlebox
 from tests.rig.proxies import nginx
 
@@ -37,15 +36,8 @@ def front(service):
 
 
 @pytest.fixture
-def watch(front):
-    watch = Watch(f"http://127.0.0.1:{front.port}/")
-    watch.expect(r"WebSocket connection to|504")
-    return watch
-
-
-@pytest.fixture
-def board(page, service, front):
-    return Board(page, service.printed_url.replace(str(service.port), str(front.port), 1))
+def complaints():
+    return r"WebSocket connection to|504"
 
 
 @pytest.fixture

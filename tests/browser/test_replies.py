@@ -8,10 +8,8 @@ import sys
 
 import pytest
 
-from tests.browser.board import Board
 from tests.browser.networks import EACH, NETS, attach, carried_by
 from tests.faults.proxy import Proxy
-from tests.rig.browser import Watch
 from tests.rig.waiting import until
 
 # In place of tmux where it would attach: tmux answers its own programs, so it must be one that asks.
@@ -139,15 +137,13 @@ def line(net, service):
 
 
 @pytest.fixture
-def watch(line):
-    watch = Watch(f"http://127.0.0.1:{line.port}/")
-    watch.expect(r"WebSocket connection to|net::ERR_")
-    return watch
+def front(line):
+    return line
 
 
 @pytest.fixture
-def board(page, service, line):
-    return Board(page, service.printed_url.replace(str(service.port), str(line.port), 1))
+def complaints():
+    return r"WebSocket connection to|net::ERR_"
 
 
 def answers(asker) -> None:

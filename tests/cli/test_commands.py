@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tomllib
@@ -17,16 +16,11 @@ import pytest
 from ptyprocess import PtyProcess
 
 from muxboard import __version__
+from tests.rig.ports import free_ports
 from tests.rig.service import CHECKOUT, local_host
 from tests.rig.waiting import until
 
 TOKEN = "a-token-that-is-a-secret"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def test_version_names_what_is_found(run):
@@ -142,7 +136,7 @@ def test_a_secret_that_others_can_read_is_refused(run, tmp_path):
 @pytest.mark.parametrize("how", ["file", "environment", "option"])
 @pytest.mark.parametrize("address", ["0.0.0.0", "[::]", "10.255.255.1"])  # noqa: S104
 def test_beyond_loopback_without_a_named_gate_it_does_not_start(run, how, address):
-    bind = f"{address}:{free_port()}"
+    bind = f"{address}:{free_ports(1)[0]}"
     done = {
         "file": lambda: run("serve", config=f'[server]\nbind = "{bind}"\n'),
         "environment": lambda: run("serve", env={"MUXBOARD_BIND": bind}),
@@ -209,7 +203,7 @@ def test_serve_without_a_file_prints_one_url_that_logs_in_and_stops_with_0(tmp_p
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(CHECKOUT),
         "TMUX_TMPDIR": str(tmux.folder), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
-    port = free_port()
+    [port] = free_ports(1)
     with (tmp_path / "out").open("wb") as out, (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "muxboard", "serve", "--bind", f"127.0.0.1:{port}"],
@@ -259,7 +253,7 @@ def test_a_browser_is_opened_at_a_page_that_others_cannot_read(tmp_path, tmux, p
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {seen}.new && mv {seen}.new {seen}; exec sleep 60\n')
     script.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, "-m", "muxboard", "serve", "--open", "--bind", f"127.0.0.1:{free_port()}"],
+        [sys.executable, "-m", "muxboard", "serve", "--open", "--bind", f"127.0.0.1:{free_ports(1)[0]}"],
         cwd=tmp_path, env={**plain_env, "BROWSER": f"{script} %s", "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip

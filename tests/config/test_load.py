@@ -17,7 +17,7 @@ from muxboard.config import Config, ConfigError, load
 from muxboard.config.load import find, valid_socket_path
 from muxboard.config.schema import Grant, Host
 from muxboard.config.secrets import read_secret_file
-from muxboard.config.show import effective, example
+from muxboard.config.show import EXAMPLE, effective, example, json_schema, reference
 
 TOKEN = "sixteen characters"
 
@@ -143,28 +143,70 @@ def test_the_example_loads_as_the_defaults(write):
     assert plain(load(write(example()), {}).config) == DEFAULTS
 
 
+def uncommented(text):
+    """What stands in the example's tables and fields, whether or not it is commented out."""
+    lines = (line.removeprefix("# ") for line in text.splitlines())
+    return "\n".join(line for line in lines if re.match(r"\w+ = |\[+[\w.]+\]+$", line))
+
+
+def split(text):
+    """The example's lines of fields, as they are, by the table that they are below."""
+    tables, below = {}, ""
+    for line in text.splitlines():
+        if table := re.fullmatch(r"(?:# )?\[+([\w.]+)\]+", line):
+            below = table[1]
+        elif re.match(r"# \w+ = ", line):
+            tables.setdefault(below, []).append(line)
+    return tables
+
+
+def test_what_the_example_calls_a_default_is_one(write):
+    """Put in force, it changes nothing: neither the file nor a row of a list."""
+    text = example()
+    rows = re.findall(r"(?m)^# \[\[([\w.]+)\]\]$", text)
+    assert sorted(rows) == ["auth.jwt", "auth.links.issuers", "grants", "hosts"]
+    given, defaults = [], []
+    for table, lines in split(text).items():
+        head = f"[[{table}]]" if table in rows else f"[{table}]"
+        examples = [line for line in lines if f"  # {EXAMPLE}" in line]
+        claims = [line for line in lines if line not in examples]
+        if table in rows:
+            given += [head, *examples]
+            defaults += [head, *examples, *claims]
+        else:
+            defaults += [head, *claims]
+    assert sum(len(lines) for lines in split(text).values()) == len(re.findall(r"(?m)^# \w+ = ", text))
+    with_rows = plain(load(write(uncommented("\n".join(given))), {}).config)
+    assert plain(load(write(uncommented("\n".join(defaults))), {}).config) == with_rows
+    assert {**with_rows, "auth": {**with_rows["auth"], "jwt": [], "links": DEFAULTS["auth"]["links"]}} == {
+        **DEFAULTS,
+        **{name: with_rows[name] for name in ("grants", "hosts")},
+    }
+
+
 def test_the_example_with_its_comments_removed_loads(write):
-    """Every line that is commented out is valid TOML and names a field; as printed it is the default."""
+    """Every line that is commented out is valid TOML and names a field."""
     text = example()
     tables = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     assert plain(load(write(tables), {}).config) == DEFAULTS
 
-    bare = re.sub(r"(?m)^# (\w+ = |\[\[[\w.]+\]\]$)", r"\1", text)
-    bare = bare.replace("principals = []", 'principals = ["ops"]')
-    config = plain(load(write(bare), {}).config)
-    assert config["grants"] == [{**plain(Grant("operator", ["ops"])), "create_users": []}]
-    assert config["hosts"] == [
-        plain(Host(key="web1", hostname="web1.internal", host_keys="strict", max_sessions=10))
+    config = plain(load(write(uncommented(text)), {}).config)
+    assert config["auth"]["gate"] == "token"
+    assert config["grants"] == [
+        plain(Grant("operator", principals=["ada@example.com"], create_users=["deploy"]))
     ]
-    assert config == {
-        **DEFAULTS,
-        "auth": {
-            **DEFAULTS["auth"],
-            "gate": "token",
-            **{key: config["auth"][key] for key in ("jwt", "links")},
-        },
-        **{k: config[k] for k in ("grants", "hosts")},
-    }
+    assert config["hosts"] == [
+        plain(Host(key="web1", hostname="web1.internal", host_keys="strict", max_sessions=20))
+    ]
+
+
+def test_no_default_is_made_up_where_there_is_none():
+    """What a field that is not set stands for is said by its meaning."""
+    shown = [line for line in reference().splitlines() if "| not set |" in line]
+    assert [line.split("`")[1] for line in shown] == ["gate", "create_users", "host_keys", "max_sessions"]
+    assert all("default: " in line for line in shown)
+    told = json_schema()["$defs"]
+    assert told["Grant"]["properties"]["create_users"]["default"] is None
 
 
 def test_the_effective_configuration_loads_as_itself_and_shows_no_secret(write):

@@ -7,53 +7,28 @@ import selectors
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from types import TracebackType
+from tests.rig.relay import BLOCK_BYTES, Relay
 
-BLOCK_BYTES = 64 * 1024
 RESET = struct.pack("ii", 1, 0)  # close() sends RST, as a network does that is gone
 
 
-class Proxy:
+class Proxy(Relay):
     """Forwards connections to a loopback port. Use as a context manager.
 
     Attributes:
-        port: Where it listens.
         connections: How many it has accepted.
         refused: How many came while it was cut.
     """
 
     def __init__(self, target: int) -> None:
-        self.target = target
+        super().__init__(target)
         self.connections = 0
         self.refused = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._wake, self._woken = socket.socketpair()
         self._whole = True
         self._drop = threading.Event()
         self._dropped = threading.Event()
-        self._ending = False
         self._peers: dict[socket.socket, socket.socket] = {}
-        self._selector = selectors.DefaultSelector()
-        self._thread = threading.Thread(target=self._run, name="proxy")
-
-    def __enter__(self) -> Self:
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending = True
-        self._wake.send(b"!")
-        self._thread.join()
-        for end in (self._listener, self._wake, self._woken):
-            end.close()
 
     def drop(self) -> None:
         """Reset every connection; new ones are welcome. Returns when it is done."""

@@ -25,9 +25,9 @@ def open_registry(io_loop, redis, monkeypatch):
     monkeypatch.setattr(module, "RENEW_S", 0.1)
     opened = []
 
-    async def open_one(lease_s=15.0):
+    async def open_one(lease_s=15.0, url=redis.url):
         monkeypatch.setattr(module, "LEASE_S", lease_s)
-        opened.append(RedisRegistry(RedisLink(redis.url)))
+        opened.append(RedisRegistry(RedisLink(url)))
         await opened[-1].open()
         staying.append(asyncio.ensure_future(opened[-1].stay()))
         return opened[-1]
@@ -152,6 +152,41 @@ async def test_one_that_cannot_be_reached_is_told_without_its_password(redis):
         await registry.open()
     assert re.search("(?i)password|auth", told.value.reason)
     assert "wrong the" not in told.value.reason
+    await registry.close()
+
+
+@pytest.mark.parametrize("by", ["SSL_CERT_FILE", "ssl_ca_certs"])
+async def test_over_tls_an_authority_of_ones_own_is_named_by_the_environment_or_the_url(
+    open_registry, redis, monkeypatch, by
+):
+    url = redis.tls_url
+    if by == "SSL_CERT_FILE":
+        monkeypatch.setenv(by, str(redis.certificate))
+    else:
+        url += f"?{by}={redis.certificate}"
+    registry = await open_registry(url=url)
+    lease = await registry.lease("1", {"all": 1})
+    with pytest.raises(Full):
+        await registry.lease("2", {"all": 1})
+    assert await (await open_registry()).count("all") == 1, "it is the same server"
+    await registry.release(lease)
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "why"),
+    [
+        ("localhost", False, "certificate verify failed: self-signed certificate"),
+        ("127.0.0.1", True, "certificate verify failed: IP address mismatch"),
+    ],
+    ids=["a stranger's", "another's"],
+)
+async def test_over_tls_a_certificate_that_does_not_vouch_is_refused(redis, monkeypatch, host, trusted, why):
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(redis.certificate))
+    registry = RedisRegistry(RedisLink(redis.tls_url.replace("localhost", host)))
+    with pytest.raises(RegistryUnavailable) as told:
+        await registry.open()
+    assert why in told.value.reason
     await registry.close()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 
 
-def free_ports(count: int) -> list[int]:
-    """Return different loopback ports that nobody listens on now."""
-    held = [socket.socket() for _ in range(count)]
+def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
+    """Return different ports of a loopback address that nobody listens on now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    held = [socket.socket(family) for _ in range(count)]
     try:
         for each in held:
-            each.bind(("127.0.0.1", 0))
+            each.bind((address, 0))
         return [each.getsockname()[1] for each in held]
     finally:
         for each in held:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.rig.ports import free_ports
+from tests.rig.tls import certificate
 from tests.rig.waiting import until
 
 if TYPE_CHECKING:
@@ -23,11 +24,18 @@ PASSWORD = "of the test's redis"
 
 
 class Redis:
-    """One server; what it holds is gone when it stops."""
+    """One server; what it holds is gone when it stops.
+
+    Attributes:
+        port: Where it listens.
+        tls_port: Where it listens with TLS, as ``localhost``.
+        certificate: What it shows there, and its key.
+    """
 
     def __init__(self) -> None:
-        (self.port,) = free_ports(1)
+        self.port, self.tls_port = free_ports(2)
         self.folder = Path(tempfile.mkdtemp(prefix="mbredis-", dir="/tmp"))
+        self.certificate = certificate(self.folder, "localhost")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -35,9 +43,16 @@ class Redis:
     def url(self) -> str:
         return f"redis://:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/0"
 
+    @property
+    def tls_url(self) -> str:
+        return f"rediss://:{PASSWORD.replace(' ', '%20')}@localhost:{self.tls_port}/0"
+
     def start(self) -> None:
         words = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         words += ["--requirepass", PASSWORD, "--dir", str(self.folder), "--logfile", str(self.folder / "log")]
+        words += ["--tls-port", str(self.tls_port), "--tls-auth-clients", "no"]
+        for what in ("cert", "key", "ca-cert"):
+            words += [f"--tls-{what}-file", str(self.certificate)]
         self.process = subprocess.Popen(["redis-server", *words], stdin=subprocess.DEVNULL)
         until(self.answers, "redis to answer")
 

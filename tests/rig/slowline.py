@@ -5,53 +5,26 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
-import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-BLOCK_BYTES = 64 * 1024
+from tests.rig.relay import BLOCK_BYTES, Relay
 
 
-class SlowLine:
+class SlowLine(Relay):
     """Relays to a loopback port. Use as a context manager.
 
     Attributes:
-        port: Where it listens.
         delay: Seconds that each answer takes longer, from now on.
     """
 
     def __init__(self, target: int, delay: float = 0) -> None:
-        self.target = target
+        super().__init__(target)
         self.delay = delay
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._wake, self._woken = socket.socketpair()
         self._held = False
-        self._ending = False
         self._far_of: dict[socket.socket, socket.socket] = {}
         self._near_of: dict[socket.socket, socket.socket] = {}
         self._late: deque[tuple[float, socket.socket, bytes]] = deque()
-        self._selector = selectors.DefaultSelector()
-        self._thread = threading.Thread(target=self._run, name="slow line")
-
-    def __enter__(self) -> Self:
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending = True
-        self._wake.send(b"!")
-        self._thread.join()
-        for end in (self._listener, self._wake, self._woken):
-            end.close()
 
     def hold(self) -> None:
         """Let no answer through until ``release``; what the page sends still arrives."""

@@ -6,7 +6,6 @@ import contextlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 
 from tests.rig import trees
 from tests.rig.agent import Key, generate, run
+from tests.rig.ports import free_ports
 from tests.rig.waiting import ended, until
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class Sshd:
 
     def _start_on_free_ports(self, count: int) -> None:
         for _ in range(ATTEMPTS):
-            self.ports = _free_ports(self.addresses[0], count)
+            self.ports = free_ports(count, self.addresses[0])
             if self._started():
                 return
             self.stop()
@@ -282,13 +282,6 @@ class Sshd:
             value = self.options[name]
             lines += [] if value is None else [f"{name} {value}"]
         return "\n".join(lines) + "\n"
-
-
-def _free_ports(address: str, count: int) -> list[int]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server((address, 0), family=family)) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in taken]
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ class Tls:
         self.target = 0
         self.heads: list[str] = []
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(_certificate(folder, name))
+        self._context.load_cert_chain(certificate(folder, name))
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tls")
@@ -96,8 +96,8 @@ class Tls:
             await writer.drain()
 
 
-def _certificate(folder: Path, name: str) -> Path:
-    """A key and a certificate that it signed itself, good for an hour."""
+def certificate(folder: Path, name: str) -> Path:
+    """Return a file with a key and a certificate that it signed itself, good for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

@@ -17,6 +17,7 @@ from muxboard.hosts.sweep import Sweeper
 from tests.rig.badssh import CLOSES, HANGS, NONSENSE
 from tests.rig.soon import soon
 from tests.rig.waiting import until
+from tests.ssh.breakers import held
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -99,7 +100,7 @@ async def test_a_server_that_was_mended_is_ok_again(  # noqa: PLR0917
     assert (await host.sweep()).state != "ok"
     connection = host.way._connection
     connection.hop = connection.hop._replace(port=sshd.port)
-    await soon(lambda: connection.breaker.wait_s == 0, "the end of the backoff")
+    await soon(lambda: held(connection.breaker) == 0, "the end of the backoff")
     report = await host.sweep_after_change()
     assert (report.state, report.problem) == ("ok", None)
 
@@ -113,7 +114,7 @@ async def test_what_fails_right_after_the_login_waits_longer_each_time(start_bad
     for _ in range(4):
         breaker._until = 0
         await host.sweep()
-        waits.append(breaker.wait_s)
+        waits.append(held(breaker))
     assert all(later > 1.5 * sooner for sooner, later in itertools.pairwise(waits)), waits
     assert bad.connections == 4
 

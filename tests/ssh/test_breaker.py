@@ -15,6 +15,7 @@ from muxboard.hosts.ssh.breaker import (
     Breaker,
 )
 from muxboard.hosts.way import Unreached
+from tests.ssh.breakers import held
 
 LOGIN = ("auth_failed", "host_key_unknown", "host_key_changed")
 NETWORK = ("unreachable", "timeout", "error")
@@ -48,8 +49,8 @@ def test_each_failure_in_a_row_doubles_the_wait_up_to_the_longest(breaker, clock
     for number in range(2000):
         breaker.failed(failure(state))
         wanted = min(longest, first * 2 ** min(number, 30))
-        assert wanted <= breaker.wait_s <= wanted * (1 + JITTER)
-        clock.now += breaker.wait_s
+        assert wanted <= held(breaker) <= wanted * (1 + JITTER)
+        clock.now += held(breaker)
 
 
 def test_hosts_that_failed_together_do_not_come_back_together(clock):
@@ -58,7 +59,7 @@ def test_hosts_that_failed_together_do_not_come_back_together(clock):
     for _ in range(50):
         breaker = Breaker(clock)
         breaker.failed(failure("unreachable"))
-        waits.add(breaker.wait_s)
+        waits.add(held(breaker))
     assert len(waits) == 50
     assert max(waits) - min(waits) > FIRST_S * JITTER / 2
 
@@ -66,13 +67,13 @@ def test_hosts_that_failed_together_do_not_come_back_together(clock):
 def test_nothing_stands_before_a_failure_and_after_its_time(breaker, clock):
     breaker.check()
     breaker.hurry()
-    assert breaker.wait_s == 0
+    assert held(breaker) == 0
     breaker.failed(failure("unreachable"))
-    clock.now += breaker.wait_s - 0.001
+    clock.now += held(breaker) - 0.001
     with pytest.raises(Unreached):
         breaker.check()
     clock.now += 0.002
-    assert breaker.wait_s == 0
+    assert held(breaker) == 0
     breaker.check()
 
 
@@ -98,9 +99,9 @@ def test_what_worked_forgets_all_failures(breaker, clock):
         breaker.failed(failure("auth_failed"))
     breaker.worked()
     breaker.check()
-    assert breaker.wait_s == 0
+    assert held(breaker) == 0
     breaker.failed(failure("auth_failed"))
-    assert breaker.wait_s <= FIRST_LOGIN_S * (1 + JITTER)
+    assert held(breaker) <= FIRST_LOGIN_S * (1 + JITTER)
 
 
 @pytest.mark.parametrize("state", NETWORK)
@@ -109,7 +110,7 @@ def test_who_asks_for_a_host_that_is_down_gets_another_try_at_once(breaker, stat
         breaker.failed(failure(state))
     breaker.hurry()
     breaker.check()
-    assert breaker.wait_s == 0
+    assert held(breaker) == 0
 
 
 @pytest.mark.parametrize("state", LOGIN)
@@ -118,10 +119,10 @@ def test_who_asks_after_a_refused_login_waits_for_the_first_step_still(breaker, 
         breaker.failed(failure(state))
     clock.now += 20
     breaker.hurry()
-    assert breaker.wait_s == FIRST_LOGIN_S - 20, "counted from the try, not from the asking"
+    assert held(breaker) == FIRST_LOGIN_S - 20, "counted from the try, not from the asking"
     clock.now += 5
     breaker.hurry()
-    assert breaker.wait_s == FIRST_LOGIN_S - 25
+    assert held(breaker) == FIRST_LOGIN_S - 25
     with pytest.raises(Unreached):
         breaker.check()
 
@@ -152,7 +153,7 @@ def test_however_it_is_asked_a_refused_login_is_not_tried_again_within_30_s(even
             breaker.check()
         except Unreached as told:
             assert told.repeated  # noqa: PT017  not raised is as good
-            assert 0 < breaker.wait_s <= LONGEST_LOGIN_S * (1 + JITTER)
+            assert 0 < held(breaker) <= LONGEST_LOGIN_S * (1 + JITTER)
         else:
-            assert breaker.wait_s == 0
+            assert held(breaker) == 0
             assert refused is None or clock.now - refused >= FIRST_LOGIN_S

@@ -12,6 +12,7 @@ from muxboard.config.values import Secret
 from muxboard.hosts.ssh import breaker
 from muxboard.problems import Code, Problem
 from tests.rig.soon import soon
+from tests.ssh.breakers import held
 
 pytestmark = pytest.mark.gen_test(timeout=60)
 
@@ -206,5 +207,5 @@ async def test_after_sshd_was_restarted_the_next_sweep_logs_in_again(sshd, unix_
     assert await state_of(host) == "unreachable"
     assert "Connection refused" in host.report.problem
     sshd.start()
-    await soon(lambda: host.way._connection.breaker.wait_s == 0, "the end of the backoff")
+    await soon(lambda: held(host.way._connection.breaker) == 0, "the end of the backoff")
     assert await state_of(host) == "ok", host.report

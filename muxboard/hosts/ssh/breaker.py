@@ -62,8 +62,3 @@ class Breaker:
         """Forget every failure."""
         self._failures = 0
         self._last = None
-
-    @property
-    def wait_s(self) -> float:
-        """Seconds until it is worth trying; 0 = now."""
-        return max(0.0, self._until - self._clock()) if self._last is not None else 0.0
