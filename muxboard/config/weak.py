@@ -8,16 +8,18 @@ import re
 import shutil
 import stat
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from muxboard.config import weak_auth as gates
 from muxboard.config.schema import BY_SOCKET
+from muxboard.config.values import Bind, loopback
 from muxboard.config.weakness import Weak
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from muxboard.config.schema import Config, Host, Loaded, Server
+    from muxboard.config.values import RegistryUrl
 
 WIDEST_PROXIES = {4: 8, 6: 16}  # prefix lengths: beyond a provider's own network it is everybody
 LONGEST_LOGIN_S = 86400
@@ -42,6 +44,7 @@ def settings(loaded: Loaded, environ: Mapping[str, str]) -> list[Weak]:
     config = loaded.config
     return [
         *_server(config.server),
+        *_registry(config.registry.url),
         *_auth(loaded),
         *gates.settings(config),
         *_grants(loaded),
@@ -63,7 +66,7 @@ def _server(server: Server) -> Iterator[Weak]:
             "Bind to 127.0.0.1 behind a proxy with TLS; name it in trusted_proxies and its https URL "
             "in public_url.",
         )
-    if public.scheme == "http" and not _loopback(public.hostname or ""):
+    if public.scheme == "http" and not loopback(public.hostname or ""):
         yield Weak(
             "server.public_url",
             "People come by plain http: tokens, cookies and keystrokes can be read on the way.",
@@ -72,14 +75,14 @@ def _server(server: Server) -> Iterator[Weak]:
     for name in ("allowed_origins", "frame_ancestors"):
         for index, origin in enumerate(getattr(server, name)):
             where = urlsplit(origin)
-            if where.scheme == "http" and not _loopback(where.hostname or ""):
+            if where.scheme == "http" and not loopback(where.hostname or ""):
                 yield Weak(
                     f"server.{name}[{index}]",
                     f"{origin} is plain http: whoever stands in between can put a page of theirs there.",
                     f"https{origin[4:]}",
                 )
     yield from _proxies(server)
-    if server.metrics_bind and not _loopback(server.metrics_bind.rpartition(":")[0].strip("[]")):
+    if server.metrics_bind and not Bind.parse(server.metrics_bind).loopback:
         yield Weak(
             "server.metrics_bind",
             f"{server.metrics_bind} tells host names and session counts to whoever reaches it, "
@@ -109,13 +112,22 @@ def _proxies(server: Server) -> Iterator[Weak]:
             )
 
 
-def _loopback(host: str) -> bool:
-    if host == "localhost" or host.startswith("unix"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _registry(url: RegistryUrl) -> Iterator[Weak]:
+    if not url.shared:
+        return
+    parts = urlsplit(url.reveal())
+    if parts.scheme == "redis" and not loopback(parts.hostname or ""):
+        yield Weak(
+            "registry.url",
+            "Redis is asked without TLS: its password and the key of logins can be read on the way.",
+            "rediss:// in place of redis://, unless that network is yours alone",
+        )
+    if parse_qs(parts.query).get("ssl_cert_reqs", ["required"])[0] != "required":
+        yield Weak(
+            "registry.url",
+            "Whoever answers in Redis's place is believed: its certificate is not checked.",
+            "Take ssl_cert_reqs out; name an authority of your own by ssl_ca_certs=FILE",
+        )
 
 
 def _auth(loaded: Loaded) -> Iterator[Weak]:

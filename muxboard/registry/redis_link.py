@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from muxboard.registry.registry import RegistryUnavailable
@@ -51,8 +52,12 @@ class RedisLink:
         )
         try:
             pool.make_connection()  # it connects to nothing yet, and would raise this at the first call
-        except TypeError as error:
+        except (TypeError, RedisError) as error:
             raise ValueError(f"its options are not understood: {str(error).rpartition(') ')[2]}") from error
+        for option in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+            path = pool.connection_kwargs.get(option)
+            if path and not os.access(path, os.R_OK):
+                raise ValueError(f"{option}: {path} cannot be read")
         self.redis = redis.Redis.from_pool(pool)
         self._tasks = Tasks("redis")
         self.failures = 0  # calls that had no answer, so far

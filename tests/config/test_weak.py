@@ -48,6 +48,31 @@ def test_the_embedded_default_is_good(monkeypatch, tmp_path):
     assert weak.settings(load(None, {"HOME": str(tmp_path)}), {}) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("redis://cache.internal/0", "without TLS"),
+        ("redis://:secret@192.0.2.1/0", "without TLS"),
+        ("rediss://cache.internal/0?ssl_cert_reqs=none", "is not checked"),
+        ("rediss://cache.internal/0", None),
+        ("rediss://cache.internal/0?ssl_cert_reqs=required", None),
+        ("redis://127.0.0.1:6379/0", None),
+        ("redis://localhost/0", None),
+        ("unix:///run/redis.sock", None),
+    ],
+)
+def test_a_redis_that_others_could_listen_to_or_be(found, url, said):
+    weak = found(GOOD, {"MUXBOARD_REGISTRY_URL": url})
+    assert list(weak) == ([] if said is None else ["registry.url"])
+    assert said is None or said in weak["registry.url"].problem
+    assert "secret" not in str(weak)
+
+
+def test_a_name_that_looks_like_a_socket_is_another_machine(found):
+    weak = found(GOOD.replace("https://ops.example.com/console/", "http://unix.example.com/"))
+    assert "server.public_url" in weak
+
+
 def changed(old, new):
     assert old in GOOD
     return GOOD.replace(old, new)
