@@ -51,7 +51,8 @@ class RedisLink:
             retry=Retry(NoBackoff(), 1),  # once: the server may have closed an idle connection
         )
         try:
-            pool.make_connection()  # it connects to nothing yet, and would raise this at the first call
+            # It connects to nothing yet, and would raise this at the first call.
+            pool.make_connection()  # type: ignore[no-untyped-call]
         except (TypeError, RedisError) as error:
             raise ValueError(f"its options are not understood: {str(error).rpartition(') ')[2]}") from error
         for option in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):

@@ -501,6 +501,11 @@ def test_a_registry_that_does_not_answer_is_a_failure(run):
     [
         ("redis://127.0.0.1:1/0", {}, "auth.token: replicas need one token: set MUXBOARD_TOKEN"),
         ("redis://127.0.0.1:1/0?foo=1", {"MUXBOARD_TOKEN": "sixteen characters"}, "registry.url: "),
+        (
+            "rediss://127.0.0.1:1/0?ssl_ca_certs=/nowhere",
+            {"MUXBOARD_TOKEN": "sixteen characters"},
+            "registry.url: ssl_ca_certs: /nowhere cannot be read",
+        ),
     ],
 )
 def test_what_serve_refuses_is_refused_before(run, url, token, said):

@@ -228,7 +228,7 @@ def test_a_reload_is_not_a_hang_up(tmp_path, tmux, plain_env):
     """Whoever has started it by hand and is gone does not mean it any more."""
     config = tmp_path / "muxboard.toml"
     config.write_text('[[hosts]]\nkey = "one"\nlocal = true\n')
-    words = ["serve", "-c", str(config), "--bind", f"127.0.0.1:{free_port()}"]
+    words = ["serve", "-c", str(config), "--bind", f"127.0.0.1:{free_ports(1)[0]}"]
     process = PtyProcess.spawn([sys.executable, "-m", "muxboard", *words], cwd="/", env=plain_env)
     try:
         printed = b""
