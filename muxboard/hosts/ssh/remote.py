@@ -29,10 +29,10 @@ MOST_SKIPPED = 31
 LOOK_TIMEOUT_S = 5.0
 YOUNG_S = 5.0  # an attach without a master that is lost as soon may never have been let in
 _LOOK = 'ls -lndL -- "$1" && if [ -f "$1" ]; then head -c 4096 -- "$1"; fi'
-# A line for each step, whatever is in a name.
+# A line for each step, whatever is in a name: one that holds lines of its own says nothing by them.
 _TRAIL = """
-walk() { ls -lndq / || echo; p= IFS=/; set -f
-for each in ${1#/}; do p=$p/$each; ls -lndq -- "$p" || echo; done; }
+line() { printf '%s\\n' "$(ls -lnd -- "$1" | head -n 1)"; }
+walk() { line /; p= IFS=/; set -f; for each in ${1#/}; do p=$p/$each; line "$p"; done; }
 walk "$1"; real=$(readlink -f -- "$1") && [ "$real" != "$1" ] && walk "$real"; :
 """
 _LS_FIELDS = 4  # mode, links, uid, and the rest
