@@ -12,7 +12,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from muxboard.config.decode import decode
-from muxboard.config.load import ConfigError, find
+from muxboard.config.load import find
 from muxboard.config.schema import Server
 from muxboard.config.values import Bind
 
@@ -78,10 +78,7 @@ def _get(address: Bind, path: str) -> tuple[str, str]:
 
 
 def _server(explicit: str | None, environ: Mapping[str, str], bind: str | None) -> Server:
-    try:
-        path = find(explicit, environ)
-    except ConfigError as error:
-        raise Unhealthy(str(error)) from error
+    path = find(explicit, environ)
     data: dict[str, Any] = {}
     if path is not None:
         try:

@@ -56,25 +56,19 @@ def wrong(loaded: Loaded, where: str, why: str) -> ConfigError:
 def find(explicit: str | None, environ: Mapping[str, str]) -> Path | None:
     """Return the file to read: ``-c``, ``$MUXBOARD_CONFIG``, ``./muxboard.toml``, the user's folder, /etc.
 
-    What cannot be looked at is not there. Whoever writes the file says what runs and where secrets go, so one
-    that was come upon is ours or root's; in /etc only root can put one.
-
-    Raises:
-        ConfigError: It is somebody else's.
+    What cannot be looked at is not there.
     """
-    if explicit or environ.get("MUXBOARD_CONFIG"):
-        return Path(explicit or environ["MUXBOARD_CONFIG"])
+    if named := explicit or environ.get("MUXBOARD_CONFIG"):
+        return Path(named)
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME", "/"), ".config")  # noqa: PTH118
-    for path in (Path("muxboard.toml"), Path(home) / "muxboard" / "muxboard.toml"):
-        with contextlib.suppress(OSError):
-            found = path.stat()
-            if stat.S_ISREG(found.st_mode):
-                _refuse_strangers(path, found)
-                return path
-    return ETC if os.path.isfile(ETC) else None  # noqa: PTH113  Path.is_file raises where it may not look
+    for path in (Path("muxboard.toml"), Path(home) / "muxboard" / "muxboard.toml", ETC):
+        if os.path.isfile(path):  # noqa: PTH113  Path.is_file raises where it may not look
+            return path
+    return None
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:
+    """Whoever writes it says what runs and where secrets go: one that was come upon is ours or root's."""
     why = ""
     if found.st_uid not in {0, os.geteuid()}:
         why = f"belongs to another user (uid {found.st_uid})"
@@ -98,7 +92,9 @@ def load(explicit: str | None, environ: Mapping[str, str], *, bind: str | None =
     path = find(explicit, environ)
     data: dict[str, Any] = {}
     if path is not None:
-        data = _read(path)
+        # In /etc only root can put one.
+        named = explicit or environ.get("MUXBOARD_CONFIG") or path == ETC
+        data = _read(path, come_upon=not named)
     errors = _passwords(data)
     _override(data, environ, bind)
     loaded = _checked(data, environ, str(path or ""), errors)
@@ -137,9 +133,11 @@ def _checked(
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, come_upon: bool) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
+            if come_upon:
+                _refuse_strangers(path, os.fstat(file.fileno()))
             text = file.read(MAX_FILE_BYTES + 1)
         if len(text) > MAX_FILE_BYTES:
             raise ConfigError([f"{path}: is larger than 1 MiB"])

@@ -89,7 +89,7 @@ def test_a_strangers_file_is_not_come_upon(tmp_path, monkeypatch, write, place, 
     os.chown(path, owner, owner)
     Path(path).chmod(mode)
     with pytest.raises(ConfigError) as told:
-        find(None, environ)
+        load(None, environ)
     assert told.value.lines == [f"{path}: {said}: if you mean this file, name it with -c"]
     assert load(path, environ).source == path
     assert load(None, {**environ, "MUXBOARD_CONFIG": path}).source == path
