@@ -24,7 +24,7 @@ from tests.proxies.fronts import APACHE_MODULES
 from tests.rig.ports import free_ports
 from tests.rig.program import Program, private_folder
 from tests.rig.service import TOKEN, Service, local_host
-from tests.rig.tls import _certificate
+from tests.rig.tls import certificate
 from tests.rig.tmux import Tmux
 from tests.web.harness import DEADLINE_S, Answer, Socket
 
@@ -54,7 +54,7 @@ class Console:
     def __init__(self) -> None:
         self.port, upstream = free_ports(2)
         self.folder = private_folder(self.name)
-        self.certificate = str(_certificate(self.folder, NAME))
+        self.certificate = str(certificate(self.folder, NAME))
         self.upstream = f"127.0.0.1:{upstream}"
         self.bind = self.upstream
         if self.unix:
