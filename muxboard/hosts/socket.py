@@ -83,21 +83,17 @@ def _safe(what: str, path: str, trail: Sequence[Looked | None], trusted: Collect
         raise SocketUnreadable(f"The way to the {what} {path} cannot be looked at.")
     led_to = ["a folder that a link leads to"] * (len(trail) - len(names))
     for way, places in ((trail[: len(names)], names), (trail[len(names) :], led_to)):
-        before = None
-        for found, place in zip(way[:-1], places, strict=False):
-            if found is None:
+        for place, folder, inner in zip(places, way, way[1:], strict=False):
+            if folder is None:
                 break
-            if found.uid not in trusted:
+            if folder.uid not in trusted:
                 raise SocketUnreadable(
-                    f"On the way to the {what} {path}, {place} belongs to another user (uid {found.uid})."
+                    f"On the way to the {what} {path}, {place} belongs to another user (uid {folder.uid})."
                 )
-            if found.kind == "d" and found.shared and not found.sticky:
+            if folder.kind == "d" and folder.shared and not folder.sticky:
                 raise SocketUnreadable(
                     f"On the way to the {what} {path}, {place} can be written by others: chmod go-w, or +t."
                 )
-            before = found
-        else:
-            found = way[-1] if way else before
-        if found is None and before is not None and before.shared:
-            return False
+            if inner is None and folder.shared:
+                return False
     return True
